@@ -1,0 +1,25 @@
+"""Models: a spec and data in, a :class:`FitResult` out."""
+
+from metadesk.models.result import (
+    Coefficients,
+    FitResult,
+    FitStatistics,
+    Heterogeneity,
+    Interval,
+    Omnibus,
+    Quantity,
+    Status,
+    VarianceComponent,
+)
+
+__all__ = [
+    "Coefficients",
+    "FitResult",
+    "FitStatistics",
+    "Heterogeneity",
+    "Interval",
+    "Omnibus",
+    "Quantity",
+    "Status",
+    "VarianceComponent",
+]

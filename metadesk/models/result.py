@@ -1,0 +1,235 @@
+"""What was found: one result for every model of the house.
+
+A study-level random-effects model, a meta-regression, a crossover LMM and an N-of-1 series are one
+linear predictor with more or fewer random terms, so they answer in one shape. Numbers are on the
+analysis scale (log for ratios) and keep full precision; every number names its method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from metadesk.document import Cell, Column, Note, Table
+from metadesk.numerics.types import FloatMatrix, FloatVector
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Family = Literal["fixed", "random", "mixed"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Two ends, the confidence level they hold at (0.95), and how they were found."""
+
+    lower: float
+    upper: float
+    level: float
+    method: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A named number with its method, and where it has them its standard error and interval."""
+
+    name: str
+    title: str
+    value: float
+    method: str
+    se: float = math.nan
+    df: float = math.nan
+    p: float = math.nan
+    interval: Interval | None = None
+    kind: str = "number"
+
+
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """Fixed effects with their covariance.
+
+    ``df`` is infinite where the test is z. ``test`` names statistic and rule of the degrees of
+    freedom in words; ``ci_lb``/``ci_ub`` are at ``level``.
+    """
+
+    names: tuple[str, ...]
+    b: FloatVector
+    se: FloatVector
+    stat: FloatVector
+    df: FloatVector
+    pval: FloatVector
+    ci_lb: FloatVector
+    ci_ub: FloatVector
+    vb: FloatMatrix
+    level: float
+    test: str
+
+    def at(self, name: str) -> Quantity:
+        """The coefficient of this name as one quantity."""
+        i = self.names.index(name)
+        return Quantity(
+            name=name,
+            title=name,
+            value=float(self.b[i]),
+            method=self.test,
+            se=float(self.se[i]),
+            df=float(self.df[i]),
+            p=float(self.pval[i]),
+            interval=Interval(float(self.ci_lb[i]), float(self.ci_ub[i]), self.level, self.test),
+            kind="effect",
+        )
+
+
+@dataclass(frozen=True)
+class VarianceComponent:
+    """A variance or correlation of random effects or residuals, with its interval if asked for."""
+
+    name: str
+    title: str
+    estimate: float
+    n_levels: int = 0
+    se: float = math.nan
+    fixed: bool = False
+    at_boundary: bool = False
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Heterogeneity:
+    """How much true effects differ: ``tau2`` on the squared analysis scale, ``I2`` in percent.
+
+    ``QE`` is Cochran's Q (residual Q with moderators) with its degrees of freedom and upper-tail p.
+    ``I2_definition`` says which of the definitions ('from tau²', 'from Q') the number follows.
+    """
+
+    tau2: float
+    tau2_method: str
+    se_tau2: float = math.nan
+    tau2_interval: Interval | None = None
+    I2: float = math.nan
+    I2_definition: str = "from tau²"
+    I2_interval: Interval | None = None
+    I2_Q: float = math.nan
+    H2: float = math.nan
+    H2_interval: Interval | None = None
+    QE: float = math.nan
+    QE_df: float = math.nan
+    QEp: float = math.nan
+    QE_method: str = "Cochran's Q, inverse-variance weights"
+    tau2_total: float = math.nan
+    R2: float = math.nan
+
+
+@dataclass(frozen=True)
+class FitStatistics:
+    """Log-likelihood (restricted where ``restricted``) and information criteria."""
+
+    logLik: float
+    deviance: float
+    AIC: float
+    BIC: float
+    AICc: float
+    restricted: bool
+    n_parameters: int = 0
+
+
+@dataclass(frozen=True)
+class Omnibus:
+    """A joint test of several coefficients."""
+
+    title: str
+    statistic: float
+    kind: Literal["chi2", "F"]
+    df1: float
+    df2: float
+    p: float
+    coefficients: tuple[str, ...]
+    method: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the fit went; nothing about it is hidden.
+
+    ``rung`` names the method of the fall-back ladder that answered; ``boundary`` the components at
+    the edge of their range; ``aliased`` the terms that were dropped because others say the same.
+    """
+
+    converged: bool = True
+    iterations: int = 0
+    rung: str = ""
+    boundary: tuple[str, ...] = ()
+    aliased: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What one model found.
+
+    ``coefficients.names[0]`` is ``intrcpt`` for a pooled estimate without moderators. ``weights``
+    are percentages over the studies used (None where the model has none; ``weights_meaning`` says
+    what they mean or why there are none). ``prediction`` holds for the true effect in a new study.
+    ``extra`` holds further named quantities; ``tables`` further tables, both for the reports.
+    """
+
+    model: str
+    title: str
+    family: Family
+    k: int
+    coefficients: Coefficients
+    method: str
+    status: Status = field(default_factory=Status)
+    heterogeneity: Heterogeneity | None = None
+    components: tuple[VarianceComponent, ...] = ()
+    statistics: FitStatistics | None = None
+    omnibus: tuple[Omnibus, ...] = ()
+    weights: FloatVector | None = None
+    weights_meaning: str = ""
+    prediction: Interval | None = None
+    fitted: FloatVector | None = None
+    blup: FloatVector | None = None
+    blup_se: FloatVector | None = None
+    notes: tuple[Note, ...] = ()
+    extra: Mapping[str, Quantity] = field(default_factory=lambda: MappingProxyType({}))
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def pooled(self) -> Quantity:
+        """The first coefficient: the pooled effect of a model without moderators."""
+        return self.coefficients.at(self.coefficients.names[0])
+
+    def summary(self) -> Table:
+        """Coefficients as a table, full precision in the cells."""
+        c = self.coefficients
+        columns = (
+            Column("term", "Term"),
+            Column("estimate", "Estimate", "effect", 3),
+            Column("se", "SE", "se"),
+            Column("stat", "t" if np.isfinite(c.df).any() else "z", "statistic"),
+            Column("df", "df", "df"),
+            Column("pval", "P", "p"),
+            Column("ci_lb", f"{c.level * 100:g}% CI lower", "effect", 3),
+            Column("ci_ub", "upper", "effect", 3),
+        )
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (name, *(float(v[i]) for v in (c.b, c.se, c.stat, c.df, c.pval, c.ci_lb, c.ci_ub)))
+            for i, name in enumerate(c.names)
+        )
+        return Table(self.title, columns, rows, (f"Test: {c.test}.",), key="coefficients")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Coefficients as a data frame, one row a coefficient, the field's column names."""
+        import pandas as pd
+
+        c = self.coefficients
+        columns: dict[str, Any] = {
+            "b": c.b, "se": c.se, "stat": c.stat, "df": c.df,
+            "pval": c.pval, "ci_lb": c.ci_lb, "ci_ub": c.ci_ub,
+        }  # fmt: skip
+        return pd.DataFrame(columns, index=list(c.names))

@@ -1,0 +1,96 @@
+"""Reference cases: where they lie, what they hold, and who can run them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+Runner = Callable[["Case"], dict[str, Any]]
+RUNNERS: dict[tuple[str, str], Runner] = {}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request with the values to agree with, and the table it is about."""
+
+    layout: str
+    id: str
+    kind: str
+    spec: dict[str, Any]
+    expect: dict[str, Any]
+    raw: dict[str, Any] = field(repr=False)
+    table_path: Path = field(repr=False)
+
+    @property
+    def table(self) -> dict[str, list[str | None]]:
+        """The table's columns as text; an empty field is ``None``."""
+        with self.table_path.open(encoding="utf-8-sig", newline="") as handle:
+            rows = list(csv.reader(handle))
+        head, body = rows[0], [r for r in rows[1:] if r]
+        return {
+            name: [row[i] if i < len(row) and row[i] != "" else None for row in body]
+            for i, name in enumerate(head)
+        }
+
+    def words(self, name: str) -> list[str | None]:
+        """One column as text."""
+        return self.table[name]
+
+    def column(self, name: str) -> np.ndarray:
+        """One column as floats, NaN where nothing (or no number) stands."""
+        return np.array([_number(cell) for cell in self.table[name]], dtype=float)
+
+
+def _number(cell: str | None) -> float:
+    if cell is None or cell in ("NA", "NaN"):
+        return math.nan
+    try:
+        return float({"Inf": "inf", "-Inf": "-inf"}.get(cell, cell))
+    except ValueError:
+        return math.nan
+
+
+def runs(*kinds: str, layout: str = "meta") -> Callable[[Runner], Runner]:
+    """Register a function as the translation of these kinds of cases."""
+
+    def register(runner: Runner) -> Runner:
+        for kind in kinds:
+            RUNNERS[layout, kind] = runner
+        return runner
+
+    return register
+
+
+def read_cases(folder: Path) -> Iterator[Case]:
+    """Read a folder of either layout, or one that holds ``meta`` and ``trials`` folders."""
+    inner = [folder / name for name in ("meta", "trials") if (folder / name).is_dir()]
+    if inner:
+        for place in inner:
+            yield from read_cases(place)
+    elif (folder / "cases").is_dir():
+        for path in sorted((folder / "cases").glob("*.json")):
+            yield _case("trials", folder, json.loads(path.read_text(encoding="utf-8")))
+    else:
+        for path in sorted(folder.glob("*.json")):
+            for raw in json.loads(path.read_text(encoding="utf-8")):
+                yield _case("meta", folder, raw)
+
+
+def _case(layout: str, folder: Path, raw: dict[str, Any]) -> Case:
+    name = raw["dataset"]
+    table = folder / name if layout == "trials" else folder / "data" / f"{name}.csv"
+    return Case(layout, raw["id"], raw["kind"], raw["spec"], raw["expect"], raw, table)
+
+
+def read_pending() -> frozenset[str]:
+    """Read the list of kinds (``meta/glmm``) and single cases that are not built yet."""
+    lines = (HERE / "pending.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(line.split("#")[0].strip() for line in lines) - {""}
