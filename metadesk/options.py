@@ -55,7 +55,7 @@ def number(
     help: str = "",
     advanced: bool = False,
 ) -> Any:
-    """Declare a field that takes a number between ``minimum`` and ``maximum`` (``None``: not given)."""
+    """Declare a field that takes a number from ``minimum`` to ``maximum`` (``None``: not given)."""
     return _described(
         title, "number", default, minimum=minimum, maximum=maximum, help=help, advanced=advanced
     )

@@ -1,4 +1,4 @@
-"""Where the methods come from: short citations by key, printed beside every number they produced."""
+"""Where the methods come from: short citations by key, printed beside their numbers."""
 
 from __future__ import annotations
 

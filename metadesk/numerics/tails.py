@@ -51,7 +51,7 @@ def chi2_quantile(p: float, df: float) -> float:
 
 
 def f_sf(statistic: ArrayLike, df1: ArrayLike, df2: ArrayLike) -> FloatVector:
-    """Return the upper tail of the F distribution; with ``df2`` infinite, of chi-square over df1."""
+    """Return the upper tail of F; with ``df2`` infinite, of chi-square over ``df1``."""
     x = np.maximum(np.asarray(statistic, dtype=float), 0.0)
     m, n = np.asarray(df1, dtype=float), np.asarray(df2, dtype=float)
     finite = np.isfinite(n)

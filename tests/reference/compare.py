@@ -113,7 +113,8 @@ class _MetaTolerance:
 
 
 _CLASS = {
-    "estimate": "estimate", "fixed": "estimate", "thresholds": "estimate", "estimate_log": "estimate",
+    "estimate": "estimate", "fixed": "estimate", "thresholds": "estimate",
+    "estimate_log": "estimate",
     "se": "se", "se_prediction": "se", "thresholds_se": "se",
     "df": "df", "den_df": "df", "df_containment": "df",
     "t": "stat", "z": "stat", "F": "stat", "p": "p",

@@ -1,0 +1,139 @@
+"""The study table: an immutable value, one per sheet.
+
+Cells hold what was typed, parsed: text, whole numbers, floats, dates as text with a mark, or ``None``.
+Rows and columns carry stable ids, so that a plot, a result and an undo step can speak of the same row
+after others were inserted. An edit makes a new table that shares every untouched column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from metadesk.numerics.types import FloatVector
+from metadesk.table.cells import Value, number_in
+from metadesk.table.roles import ROLES
+
+NO_MARKS: Mapping[int, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column: a stable id, the name in its header, its role (if any) and its cells."""
+
+    id: int
+    name: str
+    cells: tuple[Value, ...]
+    role: str | None = None
+    guessed: bool = False
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """Columns of equal length with stable row ids.
+
+    ``excluded`` maps a row id to the reason for which a person left the row out. ``name`` is the
+    sheet's, ``source`` the file it came from (for the report only).
+    """
+
+    columns: tuple[TableColumn, ...] = ()
+    row_ids: tuple[int, ...] = ()
+    excluded: Mapping[int, str] = field(default_factory=lambda: NO_MARKS)
+    name: str = "Sheet"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for column in self.columns:
+            if len(column.cells) != len(self.row_ids):
+                raise ValueError(f"column '{column.name}' has {len(column.cells)} cells")
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are, the excluded ones included."""
+        return len(self.row_ids)
+
+    def column(self, name: str) -> TableColumn:
+        """The first column of this name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def with_role(self, role: str) -> TableColumn | None:
+        """The first column that has this role."""
+        return next((c for c in self.columns if c.role == role), None)
+
+    def all_with_role(self, role: str) -> tuple[TableColumn, ...]:
+        """All columns that have this role, from left to right."""
+        return tuple(c for c in self.columns if c.role == role)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role to column name, first column each."""
+        found: dict[str, str] = {}
+        for column in self.columns:
+            if column.role is not None:
+                found.setdefault(column.role, column.name)
+        return found
+
+    def cell(self, row: int, column: int) -> Value:
+        """The cell at these positions."""
+        return self.columns[column].cells[row]
+
+    def floats(self, column: TableColumn) -> FloatVector:
+        """The column as (n_rows,) floats; NaN where nothing or no number stands."""
+        return np.array([number_in(v) for v in column.cells], dtype=float)
+
+    def texts(self, column: TableColumn) -> tuple[str, ...]:
+        """The column as text; an empty cell is the empty string."""
+        return tuple(shown(v) for v in column.cells)
+
+    def labels(self) -> tuple[str, ...]:
+        """One label a row: study and year where they are known, else 'Row 3'."""
+        study, year = self.with_role("study"), self.with_role("year")
+        names = self.texts(study) if study else ("",) * self.n_rows
+        years = self.texts(year) if year else ("",) * self.n_rows
+        return tuple(_label(i, n.strip(), y.strip()) for i, (n, y) in enumerate(zip(names, years)))
+
+    def with_columns(self, columns: Iterable[TableColumn]) -> StudyTable:
+        """The same rows with other columns."""
+        return replace(self, columns=tuple(columns))
+
+
+def _label(position: int, name: str, year: str) -> str:
+    if not name:
+        return f"Row {position + 1}"
+    return f"{name} {year}" if year and year not in name else name
+
+
+def shown(value: Value) -> str:
+    """A cell as a person reads it in the sheet; a whole number never gets a decimal point."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value)
+
+
+def make_table(
+    columns: Mapping[str, Iterable[Value]],
+    roles: Mapping[str, str] | None = None,
+    *,
+    name: str = "Sheet",
+    source: str = "",
+) -> StudyTable:
+    """Make a table from columns by name; ``roles`` maps a column's name to its role."""
+    given = roles or {}
+    for role in given.values():
+        ROLES[role]
+    made = tuple(
+        TableColumn(i, title, tuple(cells), given.get(title))
+        for i, (title, cells) in enumerate(columns.items())
+    )
+    n_rows = len(made[0].cells) if made else 0
+    return StudyTable(made, tuple(range(n_rows)), name=name, source=source)
