@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from metadesk.numerics.types import FloatVector
 from metadesk.table.cells import Value, number_in
 from metadesk.table.roles import ROLES
+
+if TYPE_CHECKING:
+    from metadesk.numerics.types import FloatVector
 
 NO_MARKS: Mapping[int, str] = MappingProxyType({})
 
@@ -85,6 +86,8 @@ class StudyTable:
 
     def floats(self, column: TableColumn) -> FloatVector:
         """The column as (n_rows,) floats; NaN where nothing or no number stands."""
+        import numpy as np  # behind the first paint of the window
+
         return np.array([number_in(v) for v in column.cells], dtype=float)
 
     def texts(self, column: TableColumn) -> tuple[str, ...]:

@@ -1,0 +1,136 @@
+"""What was found: studies used and left out, the fits, and how each number came about.
+
+Results hold numbers on the analysis scale and on the natural scale at full precision; nothing here is
+rounded. Every row of the sheet is in ``studies``, used or with the reason why not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from metadesk.analysis.spec import AnalysisSpec
+from metadesk.document import Note
+from metadesk.document.numbers import NumberKind
+from metadesk.effects import MEASURES, Measure
+from metadesk.models import FitResult
+
+RESULT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """One row of the sheet.
+
+    ``yi`` and ``vi`` are on the analysis scale; ``effect``, ``lower`` and ``upper`` on the natural
+    scale (ratios as ratios) at the spec's level. ``reason`` is empty for a row that was used;
+    ``by_person`` tells an exclusion from a row that has no effect. ``weight`` is in percent of the
+    main model, ``weight_fixed`` of the fixed-effect companion.
+    """
+
+    row_id: int
+    label: str
+    used: bool
+    reason: str = ""
+    by_person: bool = False
+    yi: float = math.nan
+    vi: float = math.nan
+    effect: float = math.nan
+    lower: float = math.nan
+    upper: float = math.nan
+    weight: float = math.nan
+    weight_fixed: float = math.nan
+    route: str = ""
+    route_title: str = ""
+    notes: tuple[str, ...] = ()
+    subgroup: str = ""
+    year: str = ""
+    study: str = ""
+
+    @property
+    def sei(self) -> float:
+        """Standard error on the analysis scale."""
+        return math.sqrt(self.vi) if self.vi >= 0 else math.nan
+
+
+@dataclass(frozen=True)
+class DataColumn:
+    """A column of raw data for tables and the forest plot, one value a study of the result.
+
+    ``group`` is the header above ('Treated'), '' for none. ``total`` is the sum over the studies used
+    where a sum means something (events, totals), else NaN.
+    """
+
+    key: str
+    title: str
+    group: str
+    kind: NumberKind
+    values: tuple[float | None, ...]
+    total: float = math.nan
+
+
+@dataclass(frozen=True)
+class Companion:
+    """Another model of the same data, side by side with the main one."""
+
+    key: str
+    label: str
+    fit: FitResult
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One choice that shaped the numbers, in words, for the settings sheet and the methods text."""
+
+    name: str
+    title: str
+    value: str
+
+
+@dataclass(frozen=True)
+class AnalysisResult:
+    """What one request found in one sheet.
+
+    ``main`` is None when nothing could be pooled; ``problem`` then says why in one sentence, and
+    whatever is known about the studies is still here. ``fingerprint`` identifies spec and data.
+    """
+
+    spec: AnalysisSpec
+    measure: str
+    studies: tuple[StudyResult, ...]
+    data_columns: tuple[DataColumn, ...] = ()
+    main: FitResult | None = None
+    companions: tuple[Companion, ...] = ()
+    problem: str = ""
+    notes: tuple[Note, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    moderator_values: Mapping[str, tuple[float | str, ...]] = field(default_factory=dict)
+    fingerprint: str = ""
+    sheet: str = ""
+    source: str = ""
+    app_version: str = ""
+    version: int = RESULT_VERSION
+
+    @property
+    def family(self) -> Measure:
+        """The measure's catalogue entry: titles, scale, citation."""
+        return MEASURES[self.measure]
+
+    @property
+    def used(self) -> tuple[StudyResult, ...]:
+        """The studies in the pooled estimate, in the sheet's order."""
+        return tuple(s for s in self.studies if s.used)
+
+    @property
+    def left_out(self) -> tuple[StudyResult, ...]:
+        """The rows that are not in the pooled estimate, each with its reason."""
+        return tuple(s for s in self.studies if not s.used)
+
+    def natural(self, value: float) -> float:
+        """Bring a number from the analysis scale to the natural scale."""
+        return float(self.family.scale.to_natural(value))
+
+    def fit_of(self, key: str) -> FitResult | None:
+        """The fit of a companion by key ('fixed', 'random'), or None."""
+        return next((c.fit for c in self.companions if c.key == key), None)

@@ -1,0 +1,126 @@
+"""What is wanted: one frozen, versioned request that the window, the command line and a file share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from metadesk.errors import FileProblem, SpecProblem
+
+SPEC_VERSION = 1
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The words of this review that appear in tables and figures."""
+
+    title: str = ""
+    outcome: str = ""
+    group1: str = ""
+    group2: str = ""
+    favours_left: str = ""
+    favours_right: str = ""
+
+
+@dataclass(frozen=True)
+class AnalysisSpec:
+    """One analysis of one sheet.
+
+    ``measure`` is a key of ``effects.MEASURES`` ('' lets the engine take what the roles suggest),
+    ``model`` one of ``models.meta.MODELS``. Options are plain mappings here and are checked against
+    the option fields of their family. ``roles`` maps a role to a column name and overrides what the
+    sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``; ``routes`` maps a row
+    id to the route a person chose for it.
+    """
+
+    measure: str = ""
+    model: str = "random"
+    level: float = 0.95
+    measure_options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    model_options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    roles: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    moderators: str = ""
+    subgroup: str = ""
+    routes: Mapping[int, str] = field(default_factory=lambda: EMPTY)
+    sheet: str = ""
+    labels: Labels = field(default_factory=Labels)
+    preset: str = "cochrane-2025"
+    version: int = SPEC_VERSION
+
+    def with_options(self, **options: Any) -> AnalysisSpec:
+        """The same request with these model options changed; the preset no longer applies."""
+        return replace(self, model_options={**self.model_options, **options}, preset="")
+
+    def to_plain(self) -> dict[str, Any]:
+        """The request as JSON can hold it."""
+        plain: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Labels):
+                value = {g.name: getattr(value, g.name) for g in fields(value)}
+            elif isinstance(value, Mapping):
+                value = {str(k): list(v) if isinstance(v, tuple) else v for k, v in value.items()}
+            plain[f.name] = value
+        return plain
+
+    @classmethod
+    def from_plain(cls, given: Mapping[str, Any]) -> AnalysisSpec:
+        """Read a request from what JSON held.
+
+        Raises
+        ------
+        SpecProblem
+            If a field is unknown, of the wrong kind, or written by a newer metadesk.
+        """
+        known = {f.name for f in fields(cls)}
+        for name in given:
+            if name not in known:
+                raise SpecProblem(
+                    f"The spec has no field '{name}'; it knows {', '.join(sorted(known))}."
+                )
+        values = dict(given)
+        if values.get("version", SPEC_VERSION) > SPEC_VERSION:
+            raise SpecProblem(
+                f"The spec was written by a newer metadesk (version {values['version']}, this one "
+                f"reads up to {SPEC_VERSION}). Update metadesk."
+            )
+        values["version"] = SPEC_VERSION
+        for name in ("measure_options", "model_options", "roles", "routes", "labels"):
+            if name in values and not isinstance(values[name], Mapping):
+                raise SpecProblem(f"'{name}' in the spec must be a block of names and values.")
+        if "labels" in values:
+            values["labels"] = _labels(values["labels"])
+        if "routes" in values:
+            values["routes"] = {int(k): str(v) for k, v in values["routes"].items()}
+        level = values.get("level", 0.95)
+        if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+            raise SpecProblem(
+                f"'level' is the confidence level as a proportion, such as 0.95, not {level!r}."
+            )
+        return cls(**values)
+
+
+def _labels(given: Mapping[str, Any]) -> Labels:
+    known = [f.name for f in fields(Labels)]
+    for name in given:
+        if name not in known:
+            raise SpecProblem(f"'labels' has no field '{name}'; it knows {', '.join(known)}.")
+    return Labels(**{k: str(v) for k, v in given.items()})
+
+
+def read_spec(path: Path) -> AnalysisSpec:
+    """Read a request from a JSON file."""
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise FileProblem(f"The spec '{path}' cannot be read: {problem.strerror}.") from None
+    except ValueError as problem:
+        raise FileProblem(f"The spec '{path}' is not valid JSON: {problem}.") from None
+    if not isinstance(given, Mapping):
+        raise SpecProblem(f"The spec '{path}' must hold one JSON object.")
+    return AnalysisSpec.from_plain(given)
