@@ -1,0 +1,135 @@
+"""Routes to the mean, SD and size of two arms, each arm in its own way.
+
+A paper may give group 1 with its SD and group 2 with its standard error; every pair of ways is a
+route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from metadesk.effects.conversions.spread import sd_from_interval, sd_from_se
+from metadesk.effects.estimates import HANDBOOK
+from metadesk.effects.measure import Columns, Context, Inputs, Need, Remark, Route
+from metadesk.numerics.types import FloatVector
+from metadesk.references import Reference
+
+Arm = tuple[FloatVector, FloatVector, tuple[Remark, ...]]
+ArmFunction = Callable[[Columns, str, Context], Arm]
+
+
+@dataclass(frozen=True)
+class ArmWay:
+    """One way to know an arm's mean and SD; needs are written with ``#`` for the arm's number."""
+
+    key: str
+    title: str
+    needs: tuple[Need, ...]
+    function: ArmFunction
+    citation: Reference | None = None
+    approximate: bool = False
+
+    def needs_of(self, arm: str) -> tuple[Need, ...]:
+        """The needs of this way in group ``arm``."""
+        named = f"group {arm}"
+        return tuple(
+            Need(n.role.replace("#", arm), f"{n.title}, {named}", n.kind) for n in self.needs
+        )
+
+
+def _plain(columns: Columns, arm: str, context: Context) -> Arm:
+    """Mean and SD as they stand."""
+    return columns[f"m{arm}i"], columns[f"sd{arm}i"], ()
+
+
+def _by_se(columns: Columns, arm: str, context: Context) -> Arm:
+    """SD from the standard error of the mean."""
+    return columns[f"m{arm}i"], sd_from_se(columns[f"se{arm}i"], columns[f"n{arm}i"]), ()
+
+
+def _by_interval(columns: Columns, arm: str, context: Context) -> Arm:
+    """SD from the confidence interval of the mean, by Student's t."""
+    lower, upper, m = columns[f"lb{arm}i"], columns[f"ub{arm}i"], columns[f"m{arm}i"]
+    sd = sd_from_interval(lower, upper, columns[f"n{arm}i"], context.level)
+    turned = upper <= lower
+    outside = ~turned & ((m < lower) | (m > upper))
+    reasons = (
+        Remark(
+            turned,
+            lambda i: (
+                f"The upper bound of the mean of group {arm}, {upper[i]:g}, must be above the "
+                f"lower one, {lower[i]:g}."
+            ),
+        ),
+        Remark(
+            outside,
+            lambda i: (
+                f"The mean of group {arm}, {m[i]:g}, lies outside its interval, {lower[i]:g} to "
+                f"{upper[i]:g}; correct one of the three."
+            ),
+        ),
+    )
+    return m, sd, reasons
+
+
+_MEAN = Need("m#i", "Mean")
+_SIZE = Need("n#i", "Total", "size2")
+
+_SD, _SE = Need("sd#i", "SD", "sd"), Need("se#i", "SE of the mean", "sd")
+_BOUNDS = (Need("lb#i", "Lower bound of the mean"), Need("ub#i", "Upper bound of the mean"))
+
+ARM_WAYS: tuple[ArmWay, ...] = (
+    ArmWay("sd", "mean and SD", (_MEAN, _SD, _SIZE), _plain),
+    ArmWay("se", "mean and SE", (_MEAN, _SE, _SIZE), _by_se, HANDBOOK),
+    ArmWay("ci", "mean and its interval", (_MEAN, *_BOUNDS, _SIZE), _by_interval, HANDBOOK),
+)
+
+
+@dataclass(frozen=True)
+class _TwoArms:
+    """Bring two arms, each in its own way, to means, SDs and sizes."""
+
+    first: ArmWay
+    second: ArmWay
+
+    def __call__(self, columns: Columns, context: Context) -> Inputs:
+        m1, sd1, reasons1 = self.first.function(columns, "1", context)
+        m2, sd2, reasons2 = self.second.function(columns, "2", context)
+        values = {
+            "m1i": m1, "sd1i": sd1, "n1i": columns["n1i"],
+            "m2i": m2, "sd2i": sd2, "n2i": columns["n2i"],
+        }  # fmt: skip
+        notes = (*self._note("1", self.first, len(m1)), *self._note("2", self.second, len(m2)))
+        return Inputs(values, reasons1 + reasons2, notes)
+
+    def _note(self, arm: str, way: ArmWay, k: int) -> tuple[Remark, ...]:
+        if way.key == "sd":
+            return ()
+        return (Remark(np.ones(k, dtype=bool), f"Group {arm}: worked out from {way.title}."),)
+
+
+def two_arm_routes() -> tuple[Route, ...]:
+    """Every pair of ways, those nearest to means and SDs first."""
+    pairs = [(a + b, abs(a - b), a, b) for a in range(len(ARM_WAYS)) for b in range(len(ARM_WAYS))]
+    return tuple(_pair(ARM_WAYS[a], ARM_WAYS[b]) for _, _, a, b in sorted(pairs))
+
+
+def _pair(first: ArmWay, second: ArmWay) -> Route:
+    same = first is second
+    if same:
+        key = "means" if first.key == "sd" else f"means_{first.key}"
+        title = f"{first.title} of both groups"
+    else:
+        key = f"means_{first.key}_{second.key}"
+        title = f"{first.title} of group 1, {second.title} of group 2"
+    return Route(
+        key,
+        title,
+        (*first.needs_of("1"), *second.needs_of("2")),
+        _TwoArms(first, second),
+        first.citation or second.citation,
+        approximate=first.approximate or second.approximate,
+    )

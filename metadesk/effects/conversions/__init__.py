@@ -1,0 +1,1 @@
+"""Conversions between what papers report and what formulas need: each named, cited, reversible."""
