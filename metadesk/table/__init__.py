@@ -1,20 +1,57 @@
 """The study table: columns, roles, edits, problems."""
 
-from metadesk.table.cells import Parsed, Value, is_missing, number_in, parse_number
+from metadesk.table.cells import (
+    Parsed,
+    Value,
+    how_read,
+    is_missing,
+    number_in,
+    parse_number,
+    parse_typed,
+)
+from metadesk.table.edits import (
+    Compound,
+    Edit,
+    InsertColumns,
+    InsertRows,
+    RemoveColumns,
+    RemoveRows,
+    RenameColumn,
+    ReplaceTable,
+    SetCells,
+    SetExcluded,
+    SetRole,
+    SetRoles,
+)
 from metadesk.table.roles import ROLES, UNIQUE_EXCEPT, Role
-from metadesk.table.table import StudyTable, TableColumn, make_table, shown
+from metadesk.table.table import NOT_A_STUDY, StudyTable, TableColumn, make_table, shown
 
 __all__ = [
+    "NOT_A_STUDY",
     "ROLES",
     "UNIQUE_EXCEPT",
+    "Compound",
+    "Edit",
+    "InsertColumns",
+    "InsertRows",
     "Parsed",
+    "RemoveColumns",
+    "RemoveRows",
+    "RenameColumn",
+    "ReplaceTable",
     "Role",
+    "SetCells",
+    "SetExcluded",
+    "SetRole",
+    "SetRoles",
     "StudyTable",
     "TableColumn",
     "Value",
+    "how_read",
     "is_missing",
     "make_table",
     "number_in",
     "parse_number",
+    "parse_typed",
     "shown",
 ]

@@ -1,8 +1,8 @@
 """The study table: an immutable value, one per sheet.
 
-Cells hold what was typed, parsed: text, whole numbers, floats, dates as text with a mark, or ``None``.
-Rows and columns carry stable ids, so that a plot, a result and an undo step can speak of the same row
-after others were inserted. An edit makes a new table that shares every untouched column.
+Cells hold what was typed, parsed: text, whole numbers, floats, dates as ISO text, or ``None``.
+Rows and columns carry stable ids, so that a plot, a result and an undo step can speak of the same
+row after others were inserted. An edit makes a new table that shares every untouched column.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from metadesk.table.roles import ROLES
 
 if TYPE_CHECKING:
     from metadesk.numerics.types import FloatVector
+
+SUBTOTAL_ROW = "Subtotal row"
+NOTE_ROW = "Note under the table"
+HEADER_ROW = "Repeated header row"
+NOT_A_STUDY = frozenset({SUBTOTAL_ROW, NOTE_ROW, HEADER_ROW})
+"""Reasons with which a reader leaves out rows that are no studies; figures need not show them."""
 
 NO_MARKS: Mapping[int, str] = MappingProxyType({})
 
@@ -99,7 +105,41 @@ class StudyTable:
         study, year = self.with_role("study"), self.with_role("year")
         names = self.texts(study) if study else ("",) * self.n_rows
         years = self.texts(year) if year else ("",) * self.n_rows
-        return tuple(_label(i, n.strip(), y.strip()) for i, (n, y) in enumerate(zip(names, years)))
+        return tuple(
+            _label(i, name.strip(), when.strip())
+            for i, (name, when) in enumerate(zip(names, years, strict=True))
+        )
+
+    def column_position(self, column_id: int) -> int:
+        """Where the column with this id stands."""
+        for position, column in enumerate(self.columns):
+            if column.id == column_id:
+                return position
+        raise KeyError(column_id)
+
+    def row_position(self, row_id: int) -> int:
+        """Where the row with this id stands."""
+        try:
+            return self.row_ids.index(row_id)
+        except ValueError:
+            raise KeyError(row_id) from None
+
+    def label(self, row_id: int) -> str:
+        """The label of one row."""
+        at = self.row_position(row_id)
+        study, year = self.with_role("study"), self.with_role("year")
+        name = shown(study.cells[at]).strip() if study else ""
+        return _label(at, name, shown(year.cells[at]).strip() if year else "")
+
+    @property
+    def next_row_id(self) -> int:
+        """An id that no row of this table has."""
+        return max(self.row_ids, default=-1) + 1
+
+    @property
+    def next_column_id(self) -> int:
+        """An id that no column of this table has."""
+        return max((column.id for column in self.columns), default=-1) + 1
 
     def with_columns(self, columns: Iterable[TableColumn]) -> StudyTable:
         """The same rows with other columns."""
