@@ -1,0 +1,214 @@
+"""Newton's method for models with few shared parameters and at most one own parameter a study.
+
+The Hessian is an arrow: the studies' own intercepts are eliminated one by one, so a step costs
+O(k p²) whatever the number of studies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metadesk.models.meta.glmm.families import Likelihood
+from metadesk.models.meta.glmm.quadrature import Local, integrate
+from metadesk.numerics.progress import SILENT, Progress
+from metadesk.numerics.types import FloatMatrix, FloatVector
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A likelihood with its linear predictors.
+
+    ``design`` (R, k, p) carries the shared coefficients, ``own`` (R, k) the studies' own parameters
+    (None: there are none), ``z`` (q, R, k) the random effects, ``offset`` (R, k) what is known.
+    """
+
+    family: Likelihood
+    design: FloatMatrix
+    offset: FloatMatrix
+    z: FloatMatrix
+    own: FloatMatrix | None = None
+
+    @property
+    def k(self) -> int:
+        """Number of studies."""
+        return int(self.offset.shape[1])
+
+    @property
+    def p(self) -> int:
+        """Number of shared coefficients."""
+        return int(self.design.shape[2])
+
+    def without(self, effect: int) -> Problem:
+        """Return the problem without one of its random effects."""
+        return replace(self, z=np.delete(self.z, effect, axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """Parameters: shared coefficients, the studies' own, standard deviations."""
+
+    beta: FloatVector
+    own: FloatVector
+    scales: FloatVector
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Where the likelihood is largest, and its shape there.
+
+    ``information`` is that of the shared coefficients and standard deviations after elimination of
+    the own parameters; ``own_information`` (k,) and ``cross`` (k, p + q) complete the arrow.
+    """
+
+    point: Point
+    log_likelihood: float
+    information: FloatMatrix
+    own_information: FloatVector
+    cross: FloatMatrix
+    mode: FloatMatrix
+    iterations: int
+    converged: bool
+    nodes: int
+
+    def covariance(self, p: int) -> FloatMatrix:
+        """Covariance of the first ``p`` shared coefficients; SDs at 0 are left out."""
+        scales = self.point.scales
+        keep = np.concatenate([np.ones(self.point.beta.size, bool), np.abs(scales) > 0.0])
+        whole = np.linalg.pinv(self.information[np.ix_(keep, keep)], hermitian=True)
+        return whole[:p, :p]
+
+    def own_covariance(self) -> FloatMatrix:
+        """Covariance (k, k) of the studies' own parameters."""
+        scales = self.point.scales
+        keep = np.concatenate([np.ones(self.point.beta.size, bool), np.abs(scales) > 0.0])
+        inverse = np.linalg.pinv(self.information[np.ix_(keep, keep)], hermitian=True)
+        lever = self.cross[:, keep] / self.own_information[:, None]
+        return np.diag(1.0 / self.own_information) + lever @ inverse @ lever.T
+
+
+def linear_predictor(problem: Problem, point: Point) -> FloatMatrix:
+    """Linear predictors (R, k) without random effects."""
+    eta = problem.offset + problem.design @ point.beta
+    return eta if problem.own is None else eta + problem.own * point.own
+
+
+def evaluate(
+    problem: Problem, point: Point, nodes: int, start: FloatMatrix | None, exact: bool
+) -> Local:
+    """Every study's log-likelihood and its local derivatives."""
+    eta = linear_predictor(problem, point)
+    return integrate(problem.family, eta, problem.z, point.scales, nodes, start, exact=exact)
+
+
+def maximise(
+    problem: Problem,
+    start: Point,
+    nodes: int,
+    *,
+    exact: bool = True,
+    iterations: int = 100,
+    progress: Progress = SILENT,
+) -> Optimum:
+    """Climb to a maximum of the log-likelihood from ``start``.
+
+    Newton steps on the full arrow, made to point uphill where the curvature is of the wrong sign,
+    halved until the likelihood does not fall; it stops when the step is 1e-10 of its natural size
+    (the Newton decrement), which does not depend on the units of the moderators.
+    """
+    scale = np.sqrt(np.mean(problem.design**2, axis=(0, 1)))
+    scale = np.where(scale > 0, scale, 1.0)
+    scaled = replace(problem, design=problem.design / scale)
+    point = replace(start, beta=start.beta * scale)
+    local = evaluate(scaled, point, nodes, None, exact)
+    converged, count = False, 0
+    while count < iterations and not converged:
+        progress.step(count / iterations, "Maximising the likelihood")
+        count += 1
+        gradient, own_gradient, information, own_information, cross = _arrow(scaled, point, local)
+        step, own_step = _uphill(gradient, own_gradient, information, own_information, cross)
+        decrement = float(gradient @ step + own_gradient @ own_step)
+        converged = decrement < 1e-13 * (1.0 + abs(float(local.value.sum())))
+        point, local, moved = _halving(scaled, point, local, step, own_step, nodes, exact)
+        if not moved:
+            converged = converged or decrement < 1e-8
+            break
+    _, _, information, own_information, cross = _arrow(scaled, point, local)
+    back = np.concatenate([scale, np.ones(point.scales.size)])
+    return Optimum(
+        point=replace(point, beta=point.beta / scale, scales=np.abs(point.scales)),
+        log_likelihood=float(local.value.sum()),
+        information=information * np.outer(back, back),
+        own_information=own_information,
+        cross=cross * back,
+        mode=local.mode * np.where(point.scales < 0, -1.0, 1.0)[:, None],
+        iterations=count,
+        converged=converged,
+        nodes=nodes,
+    )
+
+
+def _arrow(
+    problem: Problem, point: Point, local: Local
+) -> tuple[FloatVector, FloatVector, FloatMatrix, FloatVector, FloatMatrix]:
+    """Gradient and information of the shared part (own part eliminated), and the own part."""
+    rows, k, p = problem.design.shape
+    q = problem.z.shape[0]
+    jacobian = np.zeros((k, rows + q, p + q))
+    jacobian[:, :rows, :p] = problem.design.transpose(1, 0, 2)
+    jacobian[:, rows:, p:] = np.eye(q)
+    gradient = np.einsum("ka,kab->b", local.slope, jacobian)
+    bent = local.curvature @ jacobian
+    information = -np.einsum("kab,kac->bc", jacobian, bent, optimize=False)
+    if problem.own is None:
+        return gradient, np.zeros(0), information, np.zeros(0), np.zeros((0, p + q))
+    own = problem.own.T
+    own_gradient = np.einsum("ka,ka->k", local.slope[:, :rows], own)
+    cross = -np.einsum("ka,kab->kb", own, bent[:, :rows])
+    own_information = -np.einsum("ka,kab,kb->k", own, local.curvature[:, :rows, :rows], own)
+    own_information = np.maximum(own_information, 1e-10)
+    information = information - (cross / own_information[:, None]).T @ cross
+    return gradient, own_gradient, information, own_information, cross
+
+
+def _uphill(
+    gradient: FloatVector, own_gradient: FloatVector, information: FloatMatrix,
+    own_information: FloatVector, cross: FloatMatrix,
+) -> tuple[FloatVector, FloatVector]:  # fmt: skip
+    """Newton step of shared and own parameters; directions of wrong curvature are turned round."""
+    if own_gradient.size:
+        gradient = gradient - cross.T @ (own_gradient / own_information)
+    values, vectors = np.linalg.eigh(0.5 * (information + information.T))
+    floor = 1e-10 * max(float(np.abs(values).max(initial=0.0)), 1e-8)
+    step = vectors @ ((vectors.T @ gradient) / np.maximum(np.abs(values), floor))
+    if not own_gradient.size:
+        return step, np.zeros(0)
+    return step, (own_gradient - cross @ step) / own_information
+
+
+def _halving(
+    problem: Problem, point: Point, local: Local, step: FloatVector, own_step: FloatVector,
+    nodes: int, exact: bool,
+) -> tuple[Point, Local, bool]:  # fmt: skip
+    """Take the step, at most 5 in a linear predictor, halved while the likelihood falls."""
+    p = point.beta.size
+    change = problem.design @ step[:p]
+    if problem.own is not None:
+        change = change + problem.own * own_step
+    largest = max(float(np.abs(change).max()), float(2.0 * np.abs(step[p:]).max(initial=0.0)))
+    fraction = min(1.0, 5.0 / largest) if largest > 0 else 1.0
+    before = float(local.value.sum())
+    slack = 1e-13 * (1.0 + abs(before))
+    for _ in range(40):
+        candidate = Point(
+            point.beta + fraction * step[:p],
+            point.own + fraction * own_step if own_step.size else point.own,
+            point.scales + fraction * step[p:],
+        )
+        trial = evaluate(problem, candidate, nodes, local.mode, exact)
+        after = float(trial.value.sum())
+        if np.isfinite(after) and after >= before - slack:
+            return candidate, trial, True
+        fraction *= 0.5
+    return point, local, False
