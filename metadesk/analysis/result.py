@@ -1,7 +1,7 @@
 """What was found: studies used and left out, the fits, and how each number came about.
 
-Results hold numbers on the analysis scale and on the natural scale at full precision; nothing here is
-rounded. Every row of the sheet is in ``studies``, used or with the reason why not.
+Results hold numbers on the analysis scale and on the natural scale at full precision; nothing here
+is rounded. Every row of the sheet is in ``studies``, used or with the reason why not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.document import Note
 from metadesk.document.numbers import NumberKind
-from metadesk.effects import MEASURES, Measure
+from metadesk.effects.measure import Measure, Scale
+from metadesk.effects.measures import MEASURES
 from metadesk.models import FitResult
 
 RESULT_VERSION = 1
@@ -25,8 +26,9 @@ class StudyResult:
 
     ``yi`` and ``vi`` are on the analysis scale; ``effect``, ``lower`` and ``upper`` on the natural
     scale (ratios as ratios) at the spec's level. ``reason`` is empty for a row that was used;
-    ``by_person`` tells an exclusion from a row that has no effect. ``weight`` is in percent of the
-    main model, ``weight_fixed`` of the fixed-effect companion.
+    ``by_person`` tells an exclusion from a row that has no effect; ``empty`` rows hold nothing and
+    are not studies. ``weight`` is in percent of the main model, ``weight_fixed`` of the fixed
+    effect beside it.
     """
 
     row_id: int
@@ -34,6 +36,7 @@ class StudyResult:
     used: bool
     reason: str = ""
     by_person: bool = False
+    empty: bool = False
     yi: float = math.nan
     vi: float = math.nan
     effect: float = math.nan
@@ -58,8 +61,8 @@ class StudyResult:
 class DataColumn:
     """A column of raw data for tables and the forest plot, one value a study of the result.
 
-    ``group`` is the header above ('Treated'), '' for none. ``total`` is the sum over the studies used
-    where a sum means something (events, totals), else NaN.
+    ``group`` is the header above ('Treated'), '' for none. ``total`` is the sum over the studies
+    used where a sum means something (events, totals), else NaN.
     """
 
     key: str
@@ -98,6 +101,7 @@ class AnalysisResult:
 
     spec: AnalysisSpec
     measure: str
+    scale: Scale
     studies: tuple[StudyResult, ...]
     data_columns: tuple[DataColumn, ...] = ()
     main: FitResult | None = None
@@ -125,11 +129,11 @@ class AnalysisResult:
     @property
     def left_out(self) -> tuple[StudyResult, ...]:
         """The rows that are not in the pooled estimate, each with its reason."""
-        return tuple(s for s in self.studies if not s.used)
+        return tuple(s for s in self.studies if not s.used and not s.empty)
 
     def natural(self, value: float) -> float:
         """Bring a number from the analysis scale to the natural scale."""
-        return float(self.family.scale.to_natural(value))
+        return float(self.scale.to_natural(value))
 
     def fit_of(self, key: str) -> FitResult | None:
         """The fit of a companion by key ('fixed', 'random'), or None."""

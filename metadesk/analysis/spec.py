@@ -1,4 +1,4 @@
-"""What is wanted: one frozen, versioned request that the window, the command line and a file share."""
+"""What is wanted: one frozen, versioned request that window, command line and files share."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class AnalysisSpec:
     ``measure`` is a key of ``effects.MEASURES`` ('' lets the engine take what the roles suggest),
     ``model`` one of ``models.meta.MODELS``. Options are plain mappings here and are checked against
     the option fields of their family. ``roles`` maps a role to a column name and overrides what the
-    sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``; ``routes`` maps a row
-    id to the route a person chose for it.
+    sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``; ``routes`` maps a
+    row id to the route a person chose for it.
     """
 
     measure: str = ""

@@ -1,0 +1,64 @@
+"""Every choice that shaped the numbers, in words: the settings sheet and the methods text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metadesk import __version__
+from metadesk.analysis.presets import PRESETS
+from metadesk.analysis.result import Setting
+from metadesk.effects.measures import MEASURES
+from metadesk.models import FitResult
+from metadesk.models.meta import MODELS
+from metadesk.options import Option, from_plain, options_of
+
+if TYPE_CHECKING:
+    from metadesk.analysis.prepare import Prepared
+
+
+def settings_of(prepared: Prepared, main: FitResult | None) -> tuple[Setting, ...]:
+    """List measure, model and their options, the rows used, and the program's version."""
+    spec = prepared.spec
+    rows: list[Setting] = []
+    if prepared.measure:
+        entry = MEASURES[prepared.measure]
+        rows.append(Setting("measure", "Effect measure", f"{entry.title} ({entry.key})"))
+        rows += _options("measure", entry.options, spec.measure_options)
+    model = MODELS[spec.model]
+    rows.append(Setting("model", "Model", model.title))
+    if main is not None:
+        rows.append(Setting("method", "Method", main.method))
+    known = {option.name for option in options_of(model.options)}
+    level = {"level": spec.level} if "level" in known else {}
+    rows += _options("model", model.options, {**spec.model_options, **level})
+    if spec.preset in PRESETS:
+        rows.append(Setting("preset", "Preset", PRESETS[spec.preset].title))
+    studies = [s for s in prepared.studies if not s.empty]
+    used = sum(s.used for s in studies)
+    rows.append(Setting("rows", "Rows used", f"{used} of {len(studies)}"))
+    rows.append(Setting("sheet", "Sheet", prepared.table.name))
+    if prepared.table.source:
+        rows.append(Setting("source", "File", prepared.table.source))
+    rows.append(Setting("fingerprint", "Fingerprint of spec and data", prepared.fingerprint))
+    rows.append(Setting("version", "Made with", f"metadesk {__version__}"))
+    return tuple(rows)
+
+
+def _options(prefix: str, family: type[Any], given: Any) -> list[Setting]:
+    chosen = from_plain(family, given)
+    return [
+        Setting(f"{prefix}.{o.name}", o.title, in_words(o, getattr(chosen, o.name)))
+        for o in options_of(family)
+        if getattr(chosen, o.name) is not None
+    ]
+
+
+def in_words(option: Option, value: Any) -> str:
+    """The value of an option as a person reads it."""
+    if option.kind == "choice":
+        return str(option.choices[value])
+    if option.kind == "flag":
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(f"{v:g}" for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

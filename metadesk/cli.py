@@ -1,0 +1,197 @@
+"""The program without a window: ``metadesk analyse`` and ``metadesk list``.
+
+The command line only makes a spec and writes files; between the two is the window's own engine.
+Bad input is one sentence on the error stream and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metadesk import __version__
+from metadesk.errors import MetadeskError, SpecProblem
+
+if TYPE_CHECKING:
+    from metadesk.analysis.spec import AnalysisSpec
+    from metadesk.table import StudyTable
+
+BAD_INPUT = 2
+
+
+def run_command(words: Sequence[str]) -> int:
+    """Do what the words say and return the exit code."""
+    parser = _parser()
+    asked = parser.parse_args(list(words))
+    try:
+        return int(asked.task(asked))
+    except MetadeskError as sentence:
+        print(f"metadesk: {sentence}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="metadesk",
+        description="Meta-analysis from an extraction sheet. 'metadesk FILE' opens the window.",
+    )
+    parser.add_argument("--version", action="version", version=f"metadesk {__version__}")
+    tasks = parser.add_subparsers(required=True, metavar="analyse | list")
+    _analyse_words(tasks.add_parser("analyse", help="analyse a workbook and write the results"))
+    listing = tasks.add_parser("list", help="list what metadesk can do")
+    listing.add_argument("what", choices=["measures", "models", "checks", "plots", "presets"])
+    listing.set_defaults(task=list_catalogue)
+    return parser
+
+
+def _analyse_words(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="workbook (.xlsx) or table (.csv)")
+    parser.add_argument("--sheet", help="name of the sheet (else the first that holds studies)")
+    parser.add_argument("--spec", type=Path, help="a spec file (JSON); the options below change it")
+    parser.add_argument("--preset", help="cochrane-2025 (default) or revman-5")
+    parser.add_argument("--measure", help="such as RR, OR, MD, SMD (see 'metadesk list measures')")
+    parser.add_argument("--model", help="such as random or fixed (see 'metadesk list models')")
+    parser.add_argument("--tau2", help="estimator of the between-study variance, such as REML")
+    parser.add_argument("--test", help="z, t, hksj or hksj-guarded")
+    parser.add_argument("--level", type=float, help="confidence level, such as 0.95")
+    parser.add_argument("--moderators", help="a formula such as '~ ablat + factor(alloc)'")
+    parser.add_argument("--subgroup", help="column that holds the subgroups")
+    parser.add_argument(
+        "--role", action="append", default=[], metavar="ROLE=COLUMN", help="such as ai=tpos"
+    )
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the model"
+    )
+    parser.add_argument(
+        "--measure-option", action="append", default=[], metavar="NAME=VALUE",
+        help="an option of the measure, such as to=all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="STUDY=REASON", help="leave a study out"
+    )
+    parser.add_argument("--title", help="title of the forest plot")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--width", type=float, help="width of the PNG in cm")
+    parser.add_argument("--dpi", type=int, default=300, help="resolution of the PNG (up to 1200)")
+    parser.set_defaults(task=analyse)
+
+
+def analyse(asked: argparse.Namespace) -> int:
+    """Read, analyse, write; say what was found and where it lies."""
+    from metadesk.analysis.engine import run
+    from metadesk.batch import write_outputs
+    from metadesk.formats import read_sheet
+    from metadesk.reports.prose import result_sentence
+
+    spec = make_spec(asked)
+    table = read_sheet(asked.file, spec.sheet or None)
+    table = _without(table, _pairs(asked.exclude, "--exclude"))
+    result = run(spec, table)
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    written = write_outputs(result, asked.out, width_cm=asked.width, dpi=asked.dpi)
+    print(result_sentence(result))
+    for path in written:
+        print(f"  {path}")
+    return 0
+
+
+def make_spec(asked: argparse.Namespace) -> AnalysisSpec:
+    """Make the spec that the words describe: preset, then spec file, then single options."""
+    from metadesk.analysis.presets import PRESETS, default_spec
+    from metadesk.analysis.spec import read_spec
+
+    spec = read_spec(asked.spec) if asked.spec else default_spec()
+    if asked.preset:
+        spec = PRESETS[asked.preset].apply(spec)
+    options = _typed(_pairs(asked.option, "--option"))
+    options |= {n: getattr(asked, n) for n in ("tau2", "test") if getattr(asked, n)}
+    if asked.model and asked.model != spec.model:
+        spec = replace(spec, model=asked.model, model_options={}, preset="")
+    if options:
+        spec = spec.with_options(**options)
+    roles = {**spec.roles, **_pairs(asked.role, "--role")}
+    measure_options = {
+        **spec.measure_options, **_typed(_pairs(asked.measure_option, "--measure-option"))
+    }  # fmt: skip
+    spec = replace(spec, roles=roles, measure_options=measure_options)
+    for name in ("measure", "sheet", "moderators", "subgroup"):
+        if getattr(asked, name):
+            spec = replace(spec, **{name: getattr(asked, name)})
+    if asked.level is not None:
+        spec = type(spec).from_plain({**spec.to_plain(), "level": asked.level})
+    if asked.title:
+        spec = replace(spec, labels=replace(spec.labels, title=asked.title))
+    return spec
+
+
+def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
+    pairs = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise SpecProblem(f"{option} takes NAME=VALUE, not '{word}'.")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _typed(pairs: dict[str, str]) -> dict[str, Any]:
+    """Turn words into the numbers and flags they spell."""
+    return {name: _value(word) for name, word in pairs.items()}
+
+
+def _value(word: str) -> Any:
+    if word.lower() in ("true", "yes"):
+        return True
+    if word.lower() in ("false", "no"):
+        return False
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
+def _without(table: StudyTable, excluded: dict[str, str]) -> StudyTable:
+    """Leave out the studies named on the command line."""
+    labels = dict(zip(table.labels(), table.row_ids, strict=True))
+    marked = dict(table.excluded)
+    for study, reason in excluded.items():
+        if study not in labels:
+            raise SpecProblem(f"There is no study '{study}'; the sheet has {', '.join(labels)}.")
+        marked[labels[study]] = reason or "left out on the command line"
+    return replace(table, excluded=marked) if excluded else table
+
+
+def list_catalogue(asked: argparse.Namespace) -> int:
+    """Print one catalogue: key, title, and one plain sentence."""
+    for key, title, sentence in _entries(asked.what):
+        print(f"{key:<16}{title:<44}{sentence}".rstrip())
+    return 0
+
+
+def _entries(what: str) -> list[tuple[str, str, str]]:
+    match what:
+        case "measures":
+            from metadesk.effects import MEASURES
+
+            return [(m.key, m.title, m.sentence) for m in MEASURES]
+        case "models":
+            from metadesk.models.meta import MODELS
+
+            return [(m.key, m.title, m.sentence) for m in MODELS]
+        case "plots":
+            from metadesk.plots import PLOTS
+
+            return [(p.key, p.title, p.sentence) for p in PLOTS]
+        case "presets":
+            from metadesk.analysis.presets import PRESETS
+
+            return [(p.key, p.title, p.sentence) for p in PRESETS]
+        case _:
+            from metadesk.table import CHECKS
+
+            return [(c.key, c.title, c.sentence) for c in CHECKS]
