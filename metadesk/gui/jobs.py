@@ -1,8 +1,8 @@
 """Work behind the window: a job gets frozen values, returns a value, and can be called off.
 
 A job runs in a thread of the pool and speaks through signals of an object that lives with the
-window, so every slot runs in the window's thread. Jobs of one :class:`Lane` carry numbers; where the
-newest wins, an older job is called off and whatever it still says is dropped.
+window, so every slot runs in the window's thread. Jobs of one :class:`Lane` carry numbers; where
+the newest wins, an older job is called off and whatever it still says is dropped.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ Work = Callable[[Progress, Tell], object]
 """Work takes a Progress and a way to hand over parts early, and returns its value."""
 
 PROGRESS_EVERY = 0.05  # seconds between two progress signals: 20 a second are enough for the eye
+
+
+def _nothing(_progress: Progress, _tell: Tell) -> object:
+    return None
 
 
 def sentence_of(problem: Exception) -> str:
@@ -65,6 +69,7 @@ class Job(QRunnable):
             try:
                 self._run()
             finally:
+                self._work = _nothing  # lets go of the tables
                 self.finished.set()
 
     def _run(self) -> None:
@@ -112,6 +117,7 @@ class Lane(QObject):
         self._pool = pool
         self._newest_wins = newest_wins
         self._jobs: dict[int, Job] = {}
+        self._ended_jobs: list[Job] = []
         self._heard: set[int] = set()
         self._number = 0
         self._voice = JobSignals(self)
@@ -135,6 +141,8 @@ class Lane(QObject):
         """Start ``work`` in a thread and return its job number."""
         if self._newest_wins:
             self._forget()
+        if self._pool.activeThreadCount() == 0:
+            self._ended_jobs.clear()  # not earlier: a thread may still be on its way out of run()
         self._number += 1
         job = Job(self._number, work, self._voice)
         self._jobs[job.number] = job
@@ -171,7 +179,7 @@ class Lane(QObject):
 
     def _ended(self, number: int) -> bool:
         """Let go of a job that has ended; return whether it is still wanted."""
-        self._jobs.pop(number, None)
+        self._ended_jobs.append(self._jobs.pop(number))
         if number not in self._heard:
             return False
         self._heard.discard(number)
