@@ -45,7 +45,7 @@ def model_in_words(spec: AnalysisSpec, table: StudyTable) -> ModelInWords:
         mean = "average" if not moderators else "intercept: average"
         legend = [
             f"<b>μ</b>: {mean} {effect} over studies like these",
-            f"<b>u</b>: how the true effect of a {study} differs from it, variance τ²",
+            "<b>u</b>: how far the true effect of one study lies from it, variance τ²",
         ]
         legend[1:1] = [f"{word}: how the effect changes with it" for word in moderators]
     equation = f"{left} = {' + '.join([*parts, '<b>e</b>'])}"

@@ -46,7 +46,7 @@ class AnalysisSpec:
     roles: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     moderators: str = ""
     subgroup: str = ""
-    routes: Mapping[int, str] = field(default_factory=lambda: EMPTY)
+    routes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     sheet: str = ""
     labels: Labels = field(default_factory=Labels)
     preset: str = "cochrane-2025"

@@ -1,0 +1,51 @@
+"""The result in one sentence, for the command line, the report and the figure's description."""
+
+from __future__ import annotations
+
+import math
+
+from metadesk.analysis.result import AnalysisResult
+from metadesk.document import format_value
+from metadesk.document.numbers import interval_text, p_phrase
+from metadesk.models import Interval
+
+
+def result_sentence(result: AnalysisResult) -> str:
+    """Say how many studies, which model, the pooled effect with its interval, and the spread."""
+    if result.main is None:
+        return result.problem
+    fit = result.main
+    pooled = fit.pooled
+    parts = [
+        f"{_studies(result)}, {fit.title.lower()}: {result.family.title.lower()} "
+        f"{natural_text(result, pooled.value)} {_ends(result, pooled.interval)}, "
+        f"{p_phrase(pooled.p)}"
+    ]
+    spread = fit.heterogeneity
+    if spread is not None and fit.k > 1:
+        shown = [] if fit.family == "fixed" else [f"τ² = {format_value(spread.tau2, 'variance')}"]
+        if not math.isnan(spread.I2):
+            shown.append(f"I² = {format_value(spread.I2, 'percent', 0)}")
+        parts.append(", ".join(shown))
+    if fit.prediction is not None:
+        parts.append(f"prediction interval {_ends(result, fit.prediction, '')}")
+    return "; ".join(part for part in parts if part) + "."
+
+
+def natural_text(result: AnalysisResult, value: float) -> str:
+    """A value of the analysis scale as a reader sees it on the natural scale."""
+    return format_value(result.natural(value), "effect")
+
+
+def _ends(result: AnalysisResult, interval: Interval | None, name: str = "CI") -> str:
+    if interval is None:
+        return ""
+    lower, upper = sorted((result.natural(interval.lower), result.natural(interval.upper)))
+    level = f"{interval.level * 100:g}% " if name else ""
+    return f"{level}{name} {interval_text(lower, upper)}".strip()
+
+
+def _studies(result: AnalysisResult) -> str:
+    used, left = len(result.used), len(result.left_out)
+    words = f"{used} {'study' if used == 1 else 'studies'}"
+    return f"{words} ({left} left out)" if left else words

@@ -1,0 +1,36 @@
+"""What every test of the house shares: no display, and no benchmarks unless they are asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+SHEETS = ROOT.parent / "shared" / "sheets"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collect benchmarks only when they are named on the command line."""
+    if collection_path != HERE / "benchmarks":
+        return None
+    return None if any("benchmarks" in str(word) for word in config.args) else True
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def sheets() -> Path:
+    """Real extraction sheets, which are not part of the repository."""
+    if not SHEETS.is_dir():
+        pytest.skip("the real extraction sheets (../shared/sheets) are not on this machine")
+    return SHEETS

@@ -1,0 +1,85 @@
+"""The house keeps its own rules: style, types, layers, what is imported when, what lies where."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP_LEVEL = {
+    "pyproject.toml", "README.md", "metadesk", "tests", "resources", "packaging", ".ci",
+    ".gitignore", ".gitattributes", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
+}  # fmt: skip
+HEAVY = {"numpy", "scipy", "pandas", "pyqtgraph", "openpyxl", "python_calamine", "matplotlib"}
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], cwd=cwd, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("words", [["check"], ["format", "--check"]], ids=["check", "format"])
+def test_ruff_has_nothing_to_say(root, words) -> None:
+    done = run("-m", "ruff", *words, "metadesk", "tests", "packaging", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_type_is_right(root) -> None:
+    done = run("-m", "mypy", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_layers_hold(root) -> None:
+    command = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"
+    done = run("-c", command, cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nothing_heavy_is_imported_before_the_first_paint(root) -> None:
+    command = "import sys; import metadesk.gui.app; print(' '.join(sorted(sys.modules)))"
+    done = run("-c", command, cwd=root)
+    assert done.returncode == 0, done.stderr
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize(
+    "room", ["analysis.engine", "formats", "models.meta", "models.mixed", "effects", "cli"]
+)
+def test_no_room_imports_what_is_slow_to_load(root, room) -> None:
+    command = f"import sys; import metadesk.{room}; print(' '.join(sorted(sys.modules)))"
+    done = run("-c", command, cwd=root)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert not loaded & {"scipy.stats", "pandas", "pyqtgraph", "openpyxl", "PySide6.QtWidgets"}
+
+
+def test_nothing_lies_on_the_top_level_that_does_not_belong_there(root) -> None:
+    done = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    assert {name.split("/")[0] for name in done.stdout.splitlines()} <= TOP_LEVEL
+
+
+def test_no_file_runs_text_or_reaches_out(root) -> None:
+    bad = re.compile(
+        r"^\s*(import|from)\s+(pickle|shelve|marshal|socket|urllib|http|requests|ftplib)\b"
+        r"|(?<![\w.])(eval|exec)\(",
+        re.MULTILINE,
+    )
+    found = [
+        f"{path.relative_to(root)}: {match.group().strip()}"
+        for path in sorted((root / "metadesk").rglob("*.py"))
+        for match in bad.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert not found
+
+
+def test_locked_versions_cover_every_dependency(root) -> None:
+    for lock in ("requirements.txt", "requirements-test.txt"):
+        text = (root / "packaging" / lock).read_text(encoding="utf-8").lower()
+        for name in ("pyside6-essentials==6.11", "numpy==", "scipy==", "openpyxl==", "pyqtgraph=="):
+            assert name in text, f"{name} in {lock}"
+        assert "pyside6-essentials==6.12" not in text
