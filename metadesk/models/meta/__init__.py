@@ -1,0 +1,61 @@
+"""Study-level models: effects with sampling variances (or counts) in, a fit out."""
+
+from metadesk.catalogue import Catalogue
+from metadesk.models.meta.data import MetaData
+from metadesk.models.meta.entry import StudyModel
+from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
+from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
+from metadesk.models.meta.random_effects import RandomEffects, fit_random
+
+MODELS: Catalogue[StudyModel] = Catalogue("model")
+MODELS.add(
+    StudyModel(
+        key="fixed",
+        title="Fixed effect (inverse variance)",
+        family="fixed",
+        sentence="Studies are pooled by their precision; differences between them count as chance.",
+        assumption="All studies estimate one and the same true effect.",
+        question="What is the one effect, if all studies share it?",
+        equation="{effect}_i = μ + e_i,   e_i ~ N(0, v_i)",
+        options=FixedEffect,
+        fit=fit_fixed,
+    ),
+    StudyModel(
+        key="random",
+        title="Random effects",
+        family="random",
+        sentence="True effects may differ; their mean and their spread are estimated.",
+        assumption="True effects are drawn from a distribution with mean μ and variance τ².",
+        question="What is the average effect, and how far do effects spread around it?",
+        equation="{effect}_i = μ + u_i + e_i,   u_i ~ N(0, τ²),   e_i ~ N(0, v_i)",
+        options=RandomEffects,
+        fit=fit_random,
+    ),
+    StudyModel(
+        key="mixed",
+        title="Mixed effects (meta-regression)",
+        family="mixed",
+        sentence="Moderators explain part of the spread; what they leave is random.",
+        assumption="The mean true effect is linear in the moderators; the rest is random.",
+        question="Which study features explain why effects differ, and how much do they leave?",
+        equation=(
+            "{effect}_i = β₀ + {moderators} + u_i + e_i,   "
+            "u_i ~ N(0, τ²_residual),   e_i ~ N(0, v_i)"
+        ),
+        options=MixedEffects,
+        fit=fit_mixed,
+        reads="moderators",
+    ),
+)
+
+__all__ = [
+    "MODELS",
+    "FixedEffect",
+    "MetaData",
+    "MixedEffects",
+    "RandomEffects",
+    "StudyModel",
+    "fit_fixed",
+    "fit_mixed",
+    "fit_random",
+]

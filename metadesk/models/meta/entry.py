@@ -1,0 +1,36 @@
+"""One line a study-level model: what it is, what it assumes, what it answers and what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from metadesk.models.result import Family, FitResult
+
+Reads = Literal["effects", "moderators", "counts", "levels"]
+
+
+@dataclass(frozen=True)
+class StudyModel:
+    """A model in the catalogue.
+
+    ``reads`` says what it needs beside the sheet's effects: nothing more ('effects'), a design
+    ('moderators'), the counts themselves ('counts'), or a grouping of rows ('levels').
+    ``measures`` names the measures it is for; empty means any. ``equation`` is the occurrence
+    equation, with ``{effect}`` and ``{moderators}`` to be put in the sheet's words.
+    ``fit(options, data, progress)`` computes it.
+    """
+
+    key: str
+    title: str
+    family: Family
+    sentence: str
+    assumption: str
+    question: str
+    equation: str
+    options: type[Any]
+    fit: Callable[..., FitResult]
+    reads: Reads = "effects"
+    measures: tuple[str, ...] = ()
+    advanced: bool = False

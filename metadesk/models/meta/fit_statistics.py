@@ -1,0 +1,52 @@
+"""Log-likelihood, deviance and information criteria of a study-level model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from metadesk.models.meta.kernel import LOG_2PI
+from metadesk.models.meta.linear import Linear
+from metadesk.models.result import FitStatistics
+from metadesk.numerics.types import FloatMatrix, FloatVector
+
+
+def fit_statistics(
+    fit: Linear, X: FloatMatrix, v: FloatVector, restricted: bool, n_variances: int
+) -> FitStatistics:
+    """Likelihood statistics at the fit, all constants included.
+
+    Restricted: ``-½[(k-p) ln 2π - ln|X'X| + Σ ln s + ln|X'WX| + rss]`` (Harville 1977); its
+    deviance is minus twice that. Ordinary: the deviance is against the model that fits every effect
+    exactly with variances ``v``. BIC and AICc count k - p observations under restriction, else k.
+    """
+    k, p = fit.k, fit.p
+    logs = -float(np.log(fit.w).sum())
+    parameters = p + n_variances
+    if restricted:
+        ll = -0.5 * ((k - p) * LOG_2PI + logs + fit.rss + _logdet_ratio(fit, X))
+        deviance = -2.0 * ll
+        n = k - p
+    else:
+        ll = -0.5 * (k * LOG_2PI + logs + fit.rss)
+        deviance = logs + fit.rss - float(np.log(v).sum())
+        n = k
+    m = max(n, parameters + 2)
+    return FitStatistics(
+        logLik=ll,
+        deviance=deviance,
+        AIC=-2.0 * ll + 2.0 * parameters,
+        BIC=-2.0 * ll + parameters * (math.log(n) if n > 0 else -math.inf),
+        AICc=-2.0 * ll + 2.0 * parameters * m / (m - parameters - 1),
+        restricted=restricted,
+        n_parameters=parameters,
+    )
+
+
+def _logdet_ratio(fit: Linear, X: FloatMatrix) -> float:
+    """ln|X'WX| - ln|X'X|."""
+    if fit.p == 1 and (X[:, 0] == 1.0).all():
+        return math.log(float(fit.w.sum())) - math.log(fit.k)
+    Q = np.linalg.qr(X)[0]
+    return float(np.linalg.slogdet(Q.T.dot(fit.w[:, None] * Q))[1])

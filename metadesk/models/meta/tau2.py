@@ -1,0 +1,356 @@
+"""Estimators of the between-study variance tau².
+
+Likelihood estimators are roots of the score, found by Newton steps inside brackets that a scan of
+the score's sign has fixed; moment equations (Paule-Mandel and its kin) are roots of a monotone
+function. Tolerances are relative to ``tau² + min(v)``, so the unit of measurement does not matter.
+Zero is an exact zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metadesk.models.meta.kernel import Forms, Kernel
+from metadesk.numerics.tails import chi2_quantile
+from metadesk.numerics.types import FloatVector
+
+METHODS = {
+    "REML": "Restricted maximum likelihood (REML)",
+    "DL": "DerSimonian–Laird (DL)",
+    "PM": "Paule–Mandel (PM)",
+    "ML": "Maximum likelihood (ML)",
+    "EB": "Empirical Bayes (EB)",
+    "HE": "Hedges–Olkin (HE)",
+    "HS": "Hunter–Schmidt (HS)",
+    "HSk": "Hunter–Schmidt, small-sample corrected (HSk)",
+    "SJ": "Sidik–Jonkman (SJ)",
+    "SJIT": "Sidik–Jonkman, iterated (SJIT)",
+    "DL2": "DerSimonian–Laird, two-step (DL2)",
+    "DLIT": "DerSimonian–Laird, iterated (DLIT)",
+    "PMM": "Paule–Mandel, median-unbiased (PMM)",
+    "GENQ": "Generalised Q, method of moments (GENQ)",
+    "GENQM": "Generalised Q, median-unbiased (GENQM)",
+}
+
+_STEPS = 100
+_FINE = 1e-10
+_GRID = 11
+
+
+@dataclass(frozen=True)
+class Tau2:
+    """An estimate of tau² and how it was come by.
+
+    ``se`` is the standard error that the method's own large-sample formula gives; at the boundary
+    it means little. ``maxima`` counts the local maxima of a likelihood; ``rung`` names what
+    answered.
+    """
+
+    value: float
+    method: str
+    se: float = math.nan
+    rung: str = "closed form"
+    iterations: int = 0
+    maxima: int = 1
+    converged: bool = True
+    messages: tuple[str, ...] = ()
+
+    @property
+    def boundary(self) -> bool:
+        """Whether the estimate sits at zero."""
+        return self.value == 0.0
+
+
+def estimate_tau2(kernel: Kernel, method: str, weights: FloatVector | None = None) -> Tau2:
+    """Estimate tau² by ``method``; never fails, and says what answered.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Effects, variances and moderators.
+    method : str
+        A key of :data:`METHODS`.
+    weights : (k,) array, optional
+        For GENQ and GENQM; without them 1/sqrt(v) (Jackson 2013).
+
+    Returns
+    -------
+    Tau2
+        Zero where there are no residual degrees of freedom.
+    """
+    if kernel.k <= kernel.p:
+        return Tau2(0.0, method, rung="no residual degrees of freedom")
+    with np.errstate(all="ignore"):
+        found = _estimate(kernel, method, weights)
+        if math.isfinite(found.value):
+            return found
+        return _fallback(kernel, method)
+
+
+def _estimate(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:
+    match method:
+        case "REML" | "ML":
+            return _likelihood(kernel, method)
+        case "PM" | "EB" | "DLIT" | "SJIT":
+            return _paule_mandel(kernel, method, float(kernel.k - kernel.p))
+        case "PMM":
+            return _paule_mandel(kernel, method, chi2_quantile(0.5, kernel.k - kernel.p))
+        case "DL" | "HS" | "HSk":
+            return _from_q(kernel, method)
+        case "SJ":
+            return _sidik_jonkman(kernel)
+        case "GENQM":
+            return _genq_median(kernel, weights)
+        case _:
+            return _moments(kernel, method, weights)
+
+
+def _fallback(kernel: Kernel, method: str) -> Tau2:
+    """DL, and where even that is not a number, zero; said in the message."""
+    dl = _from_q(kernel, "DL")
+    said = f"{method} gave no finite tau²; the value is"
+    if math.isfinite(dl.value):
+        return replace(
+            dl, rung="DL instead", converged=False, messages=(f"{said} DerSimonian–Laird's.",)
+        )
+    return Tau2(0.0, method, rung="zero instead", converged=False, messages=(f"{said} 0.",))
+
+
+def standard_error(kernel: Kernel, method: str, t: float) -> float:
+    """Large-sample standard error of tau² at ``t`` for an estimator that is a root.
+
+    ML: sqrt(2 / sum w²); REML: sqrt(2 / tr PP); the Paule-Mandel family:
+    sqrt(2 k² / ((k - p) (sum w)²)).
+    """
+    f = kernel.forms(t)
+    return _standard_error(kernel, method, f)
+
+
+def _standard_error(kernel: Kernel, method: str, f: Forms) -> float:
+    if method == "ML":
+        return math.sqrt(2.0 / f.sw2)
+    if method == "REML":
+        return math.sqrt(2.0 / f.trPP) if f.trPP > 0 else math.nan
+    return math.sqrt(2.0 * kernel.k**2 / (kernel.k - kernel.p)) / f.sw
+
+
+# --------------------------------------------------------------------------- closed forms
+
+
+def _from_q(kernel: Kernel, method: str) -> Tau2:
+    """DL, HS and HSk from Cochran's Q.
+
+    DL: (Q - (k - p)) / tr P; HS: (Q - k) / sum w; HSk: (Q k / (k - p) - k) / sum w.
+    """
+    f, df, k = kernel.forms(0.0), kernel.k - kernel.p, kernel.k
+    if method == "DL":
+        value, scale = (f.yPy - df) / f.trP, 1.0 / f.trP
+    elif method == "HS":
+        value, scale = (f.yPy - k) / f.sw, 1.0 / f.sw
+    else:
+        value, scale = (f.yPy * k / df - k) / f.sw, k / (df * f.sw)
+    t = max(value, 0.0)
+    return Tau2(t, method, scale * math.sqrt(2.0 * df + 4.0 * t * f.trP + 2.0 * t * t * f.trPP))
+
+
+def _moments(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:
+    """HE, DL2 and GENQ: (y'P_A y - tr P_A V) / tr P_A with weights A (Jackson 2013, eq. 8).
+
+    HE takes A = I; DL2 A = 1/(v + tau²_DL) (DerSimonian & Kacker 2007, eq. 8).
+    """
+    m = kernel.moment(_moment_weights(kernel, method, weights))
+    t = max((m.yPy - m.trPV) / m.trP, 0.0)
+    variance = 2.0 * m.trPVPV + 4.0 * t * m.trPVP + 2.0 * t * t * m.trPP
+    return Tau2(t, method, math.sqrt(max(variance, 0.0)) / m.trP)
+
+
+def _moment_weights(kernel: Kernel, method: str, weights: FloatVector | None) -> FloatVector:
+    if method == "HE":
+        return np.ones(kernel.k)
+    if method == "DL2":
+        return 1.0 / (kernel.v + _from_q(kernel, "DL").value)
+    return weights if weights is not None else 1.0 / np.sqrt(kernel.v)
+
+
+def _sidik_jonkman(kernel: Kernel) -> Tau2:
+    """Two steps from the crude variance of the effects (Sidik & Jonkman 2005); never zero."""
+    crude = kernel.spread
+    if crude <= 0.0:
+        return Tau2(0.0, "SJ")
+    m = kernel.moment(1.0 / (kernel.v + crude))
+    df = kernel.k - kernel.p
+    t = crude * m.yPy / df
+    variance = 2.0 * m.trPVPV + 4.0 * t * m.trPVP + 2.0 * t * t * m.trPP
+    return Tau2(t, "SJ", crude / df * math.sqrt(max(variance, 0.0)))
+
+
+# --------------------------------------------------------------------------- monotone equations
+
+
+def solve_q(kernel: Kernel, target: float, start: float = 0.0) -> tuple[float, int]:
+    """Find ``t >= 0`` with ``y'P(t)y = target``; zero where Q is below the target already.
+
+    1/Q is concave and increasing in t, so Newton's method on it climbs to the root from the left
+    without overshooting. ``start`` must not exceed the root.
+    """
+    t, floor = start, float(kernel.v.min())
+    for step in range(1, _STEPS + 1):
+        q, slope = kernel.quadratic(t)
+        if q <= target or slope <= 0.0:
+            return t, step
+        move = q * (q / target - 1.0) / slope
+        t += move
+        if move <= _FINE * (t + floor):
+            return t, step
+    return t, _STEPS
+
+
+def _paule_mandel(kernel: Kernel, method: str, target: float) -> Tau2:
+    t, steps = solve_q(kernel, target)
+    se = _standard_error(kernel, method, kernel.forms(t))
+    return Tau2(t, method, se, "Newton, monotone", steps, converged=steps < _STEPS)
+
+
+def _genq_median(kernel: Kernel, weights: FloatVector | None) -> Tau2:
+    """The tau² at which the observed generalised Q is the median of its distribution."""
+    from metadesk.models.meta.tau2_interval import solve_generalised_q
+
+    a = _moment_weights(kernel, "GENQ", weights)
+    t, steps = solve_generalised_q(kernel, a, 0.5)
+    m = kernel.moment(a)
+    variance = 2.0 * m.trPVPV + 4.0 * t * m.trPVP + 2.0 * t * t * m.trPP
+    se = math.sqrt(max(variance, 0.0)) / m.trP
+    return Tau2(t, "GENQM", se, "bracketed root", steps)
+
+
+# --------------------------------------------------------------------------- likelihoods
+
+
+def _likelihood(kernel: Kernel, method: str) -> Tau2:
+    restricted = method == "REML"
+    ends = _score_brackets(kernel, restricted)
+    candidates = []
+    steps = 0
+    newton = True
+    for lo, hi, start in ends:
+        t, n, calm = _climb(kernel, restricted, lo, hi, start)
+        steps, newton = steps + n, newton and calm
+        candidates.append(t)
+    if not candidates:
+        return Tau2(
+            0.0,
+            method,
+            _standard_error(kernel, method, kernel.forms(0.0)),
+            "score negative at 0",
+            0,
+        )
+    t, count = candidates[0], len(candidates)
+    if count > 1 or ends[0][0] > 0.0:
+        rivals = candidates if ends[0][0] == 0.0 else [0.0, *candidates]
+        t = max(rivals, key=lambda s: kernel.log_likelihood(s, restricted))
+        count = len(rivals)
+    rung = "Newton on the score" if newton else "bracketed bisection on the score"
+    said = () if count == 1 else (f"The likelihood has {count} maxima; the highest was taken.",)
+    se = _standard_error(kernel, method, kernel.forms(t))
+    return Tau2(t, method, se, rung, steps, count, messages=said)
+
+
+def _score_brackets(kernel: Kernel, restricted: bool) -> list[tuple[float, float, float]]:
+    """Intervals over which the score falls through zero, each with a starting value.
+
+    Beyond ``top`` the score is negative: y'PPy <= RSS/(t + min v)² and tr P >= (k - p)/(t + max v).
+    A bracket that does not start at zero means that zero itself is a local maximum.
+    """
+    lo, hi = float(kernel.v.min()), float(kernel.v.max())
+    s2 = kernel.residual_sum() / (kernel.k - kernel.p if restricted else kernel.k)
+    top = _upper_root(2.0 * lo - s2, lo * lo - s2 * hi)
+    if top <= 0.0:
+        return []
+    grid = _grid(lo, hi, top)
+    yPPy, trP, sw = kernel.scan(grid)
+    score = yPPy - (trP if restricted else sw)
+    score[-1] = min(score[-1], -math.ulp(0.0))
+    falls = np.flatnonzero((score[:-1] > 0.0) & (score[1:] <= 0.0))
+    found: list[tuple[float, float, float]] = []
+    for i in falls.tolist():
+        left, right = float(grid[i]), float(grid[i + 1])
+        a, b = float(score[i]), float(score[i + 1])
+        start = _interpolate(left, right, a, b, lo)
+        starts_at_zero = not found and bool((score[: i + 1] > 0.0).all())
+        found.append((0.0 if starts_at_zero else left, right, start))
+    return found
+
+
+def _upper_root(b: float, c: float) -> float:
+    """The larger root of t² + b t + c, or a negative number where there is none above zero."""
+    disc = b * b - 4.0 * c
+    return -1.0 if disc < 0.0 else 0.5 * (math.sqrt(disc) - b)
+
+
+def _grid(lo: float, hi: float, top: float) -> FloatVector:
+    """Zero, then points spaced evenly in log(t + min v) up to ``top``."""
+    n = _GRID + min(30, int(2.0 * math.log10(hi / lo)) // 4 * 2)
+    grid = lo * np.expm1(np.linspace(0.0, math.log1p(top / lo), n))
+    grid[-1] = top
+    return grid
+
+
+def _interpolate(left: float, right: float, a: float, b: float, floor: float) -> float:
+    """Where a score that behaves like 1/(t + v) would cross zero between two points."""
+    x, y = left + floor, right + floor
+    # a x and b y are nearly straight in log t.
+    u, v = a * x, b * y
+    return math.exp(math.log(x) + (math.log(y) - math.log(x)) * u / (u - v)) - floor
+
+
+def _climb(
+    kernel: Kernel, restricted: bool, lo: float, hi: float, start: float
+) -> tuple[float, int, bool]:
+    """Newton on the score inside a bracket; Fisher's step where the curvature has the wrong sign.
+
+    Returns the root, the number of steps and whether no bisection was needed.
+    """
+    floor, t, calm = float(kernel.v.min()), start, True
+    for step in range(1, _STEPS + 1):
+        f = kernel.forms(t)
+        info = f.trPP if restricted else f.sw2
+        score = f.yPPy - (f.trP if restricted else f.sw)
+        if score > 0.0:
+            lo = t
+        else:
+            hi = t
+        slope = info - 2.0 * f.yPPPy
+        newton = slope < 0.0
+        move = -score / slope if newton else score / info
+        if not lo <= t + move <= hi:
+            newton, calm = False, calm and step < _STEPS // 2
+            move = 0.5 * (lo + hi) - t
+        t += move
+        if (newton and abs(move) <= _FINE * (t + floor)) or hi - lo <= 1e-15 * (t + floor):
+            return max(t, 0.0), step, calm
+    return max(t, 0.0), _STEPS, False
+
+
+def refine_root(
+    score: Callable[[float], tuple[float, float]], lo: float, hi: float, start: float, floor: float
+) -> tuple[float, int]:
+    """Newton for a falling function inside ``[lo, hi]``, bisection where it would leave it."""
+    t = start
+    for step in range(1, _STEPS + 1):
+        value, slope = score(t)
+        if value > 0.0:
+            lo = t
+        else:
+            hi = t
+        move = -value / slope if slope < 0.0 else math.inf
+        inside = lo <= t + move <= hi
+        if not inside:
+            move = 0.5 * (lo + hi) - t
+        t += move
+        if (inside and abs(move) <= _FINE * (t + floor)) or hi - lo <= 1e-15 * (t + floor):
+            return t, step
+    return t, _STEPS

@@ -1,0 +1,295 @@
+"""Cases of study-level models in our public API."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from cases import Case, runs
+
+from metadesk.effects.compute import compute
+from metadesk.models import FitResult
+from metadesk.models.meta.data import MetaData
+from metadesk.models.meta.design import Continuous, Factor, Interaction, build_design
+from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
+from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
+from metadesk.models.meta.prediction import prediction_interval
+from metadesk.models.meta.predictions import predict
+from metadesk.models.meta.random_effects import RandomEffects, fit_random
+
+FIXED = ("EE", "FE", "CE")
+TEST = {"z": "z", "t": "t", "knha": "hksj", "adhoc": "hksj-guarded"}
+
+
+def rows_of(case: Case) -> np.ndarray:
+    """Zero-based rows of the table that a case uses."""
+    k = len(next(iter(case.table.values())))
+    return np.array(case.spec.get("rows", range(1, k + 1))) - 1
+
+
+def effects_of(case: Case, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Effects, variances and sizes over the rows; NaN where a row has none."""
+    spec = case.spec
+    if "yi" in spec:
+        vi = case.column(spec["vi"]) if "vi" in spec else case.column(spec["sei"]) ** 2
+        return case.column(spec["yi"])[rows], vi[rows], None
+    es = spec["es"]
+    columns = {role: case.column(name)[rows] for role, name in es["roles"].items()}
+    found = compute(es["measure"], columns, es.get("options", {}))
+    return found.yi, found.vi, found.ni
+
+
+_OPERATIONS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+
+
+def expression(text: str, values: dict[str, Any]) -> Any:
+    """Arithmetic with column names, as in ``1/(vi + 0.1)``."""
+
+    def walk(node: ast.AST) -> Any:
+        match node:
+            case ast.BinOp(left, op, right):
+                return _OPERATIONS[type(op)](walk(left), walk(right))
+            case ast.UnaryOp(ast.USub(), operand):
+                return -walk(operand)
+            case ast.Name(name):
+                return values[name]
+            case ast.Constant(value):
+                return value
+            case ast.Call(ast.Name("sqrt"), [arg]):
+                return np.sqrt(walk(arg))
+        raise ValueError(f"cannot read {text!r}")
+
+    return walk(ast.parse(text.replace("^", "**"), mode="eval").body)
+
+
+def data_of(case: Case) -> tuple[MetaData, np.ndarray]:
+    """The studies that a case pools, and their rows in the table."""
+    rows = rows_of(case)
+    yi, vi, ni = effects_of(case, rows)
+    good = np.isfinite(yi) & np.isfinite(vi)
+    weights = None
+    if "weights_column" in case.spec:
+        names = {name: case.column(name)[rows] for name in case.table}
+        weights = np.asarray(expression(case.spec["weights_column"], {**names, "vi": vi}), float)
+        good &= np.isfinite(weights)
+        weights = weights[good]
+    rows, ni = rows[good], None if ni is None else ni[good]
+    slab = [f"row {i + 1}" for i in rows]
+    return MetaData.of(yi[good], vi[good], slab=slab, ni=ni, weights=weights), rows
+
+
+def model_of(spec: dict[str, Any], **more: Any) -> FixedEffect | RandomEffects:
+    """The model that a spec asks for."""
+    common = {"test": TEST[spec.get("test", "z")], "level": spec.get("level", 95) / 100.0}
+    if "weights_column" in spec:
+        common["weighting"] = "user"
+    elif spec.get("weighted") is False:
+        common["weighting"] = "equal"
+    if spec["method"] in FIXED:
+        return FixedEffect(**common)
+    return RandomEffects(
+        tau2=spec["method"],
+        tau2_value=spec.get("tau2_fixed"),
+        prediction="test",
+        **{**common, **more},
+    )
+
+
+def fit_of(model: FixedEffect | RandomEffects, data: MetaData) -> FitResult:
+    return fit_fixed(model, data) if isinstance(model, FixedEffect) else fit_random(model, data)
+
+
+def coefficients(fit: FitResult) -> dict[str, Any]:
+    c = fit.coefficients
+    return {
+        "coef_names": [f"I({n})" if "^" in n else n for n in c.names],
+        "b": c.b, "se": c.se, "stat": c.stat, "pval": c.pval,
+        "ci_lb": c.ci_lb, "ci_ub": c.ci_ub, "stat_df": c.df[0], "k": fit.k, "p": len(c.names),
+    }  # fmt: skip
+
+
+def statistics(fit: FitResult) -> dict[str, Any]:
+    h = fit.heterogeneity
+    spread = {
+        name: getattr(h, name) for name in ("tau2", "se_tau2", "I2", "H2", "QE", "QE_df", "QEp")
+    }
+    return {**spread, **asdict(fit.statistics)}
+
+
+def tau2_limits(fit: FitResult) -> dict[str, float]:
+    h = fit.heterogeneity
+    return {
+        "tau2_ci_lb": h.tau2_interval.lower, "tau2_ci_ub": h.tau2_interval.upper,
+        "tau_ci_lb": h.tau2_interval.lower**0.5, "tau_ci_ub": h.tau2_interval.upper**0.5,
+        "I2_ci_lb": h.I2_interval.lower, "I2_ci_ub": h.I2_interval.upper,
+        "H2_ci_lb": h.H2_interval.lower, "H2_ci_ub": h.H2_interval.upper,
+    }  # fmt: skip
+
+
+def predicted(fit: FitResult, method: str) -> dict[str, float]:
+    c = fit.coefficients
+    found = prediction_interval(
+        float(c.b[0]), float(c.se[0]), fit.heterogeneity.tau2, method, c.level, fit.k, 1,
+        float(c.df[0]), fit.components[0].fixed,
+    )  # fmt: skip
+    return {"pi_lb": found.lower, "pi_ub": found.upper} if found else {}
+
+
+@runs("uni")
+def pooled(case: Case) -> dict[str, Any]:
+    data, _ = data_of(case)
+    model = model_of(case.spec)
+    fit = fit_of(model, data)
+    found = {**coefficients(fit), **statistics(fit), "weights": fit.weights}
+    c = fit.coefficients
+    found["predict"] = {"pred": c.b[0], "se": c.se[0], "ci_lb": c.ci_lb[0], "ci_ub": c.ci_ub[0]}
+    if isinstance(model, RandomEffects):
+        found["predict"] |= predicted(fit, "test")
+        found["predict_riley"] = predicted(fit, "riley")
+        found["predict_t"] = predicted(fit, "t(k-1)")
+        found["predict_simple"] = predicted(fit, "simple")
+        if "confint_qp" in case.expect:
+            found["confint_qp"] = tau2_limits(fit)
+        if "confint_pl" in case.expect:
+            pl = model_of(case.spec, tau2_interval="PL")
+            found["confint_pl"] = tau2_limits(fit_of(pl, data))
+    return found
+
+
+# --------------------------------------------------------------------------- moderators
+
+
+def terms_of(case: Case, terms: list[dict[str, Any]], rows: np.ndarray) -> tuple[Any, ...]:
+    """The terms of a case in our words."""
+    made: list[Any] = []
+    single: dict[str, Any] = {}
+    for term in terms:
+        match term["type"]:
+            case "continuous":
+                one = Continuous(term["column"])
+            case "power":
+                one = Continuous(term["column"], int(term["degree"]))
+            case "factor":
+                one = factor_of(case, term, rows)
+            case "interaction":
+                one = Interaction(tuple(single.get(p) or Continuous(p) for p in term["of"]))
+        single.setdefault(term.get("column", ""), one)
+        made.append(one)
+    return tuple(made)
+
+
+def factor_of(case: Case, term: dict[str, Any], rows: np.ndarray) -> Factor:
+    """Where no study has the first level, R's columns amount to the last level as reference."""
+    words = case.words(term["column"])
+    found = [lv for lv in term["levels"] if lv in {words[i] for i in rows}]
+    last = None if term["levels"][0] in found else found[-1]
+    return Factor(term["column"], tuple(term["levels"]), reference=last)
+
+
+def moderated(case: Case, moderators: dict[str, Any]) -> tuple[MetaData, np.ndarray]:
+    """The studies with complete moderators, and the design made from them."""
+    plain, rows = data_of(case)
+    terms = terms_of(case, moderators["terms"], rows)
+    columns = dict.fromkeys(c for t in terms for c in t.columns)
+    factors = {c for t in terms for c in _factors(t)}
+    cells = {
+        name: (derived_words(case, name) if name in factors else derived(case, name))[rows]
+        for name in columns
+    }
+    good = np.ones(rows.size, dtype=bool)
+    for name, values in cells.items():
+        good &= np.array([v is not None for v in values]) if name in factors else ~np.isnan(values)
+    design = build_design(
+        {name: values[good] for name, values in cells.items()},
+        terms,
+        intercept=moderators.get("intercept", True),
+    )
+    part = plain.take(good)
+    data = MetaData.of(
+        part.yi, part.vi, slab=part.slab, ni=part.ni, weights=part.weights, design=design
+    )
+    return data, rows[good]
+
+
+def _factors(term: Continuous | Factor | Interaction) -> list[str]:
+    if isinstance(term, Interaction):
+        return [c for part in term.parts for c in _factors(part)]
+    return [term.column] if isinstance(term, Factor) else []
+
+
+def derived(case: Case, name: str) -> np.ndarray:
+    """A column, or one that the cases derive from the table in their call (``dat$x <- ...``)."""
+    if name in case.table:
+        return case.column(name)
+    made = {
+        "ablat2": lambda: 2 * case.column("ablat") + 3,
+        "one": lambda: 0 * case.column("ablat") + 1,
+    }
+    if name in made:
+        return made[name]()
+    return np.array([float(w == "random") for w in case.words("alloc")])
+
+
+def derived_words(case: Case, name: str) -> np.ndarray:
+    return np.array(case.words(name), dtype=object)
+
+
+def mixed_of(spec: dict[str, Any], **more: Any) -> MixedEffects:
+    method = spec["method"]
+    return MixedEffects(
+        tau2="none" if method in FIXED else method,
+        test=TEST[spec.get("test", "z")],
+        level=spec.get("level", 95) / 100.0,
+        prediction="test",
+        centred=True,
+        **more,
+    )
+
+
+def omnibus(fit: FitResult) -> dict[str, Any]:
+    test = fit.omnibus[0]
+    df = [test.df1] if test.kind == "chi2" else [test.df1, test.df2]
+    return {"QM": test.statistic, "QM_df": df, "QMp": test.p}
+
+
+@runs("reg")
+def regressed(case: Case) -> dict[str, Any]:
+    spec = case.spec
+    data, _ = moderated(case, spec["moderators"])
+    model = mixed_of(spec)
+    fit = fit_mixed(model, data)
+    found = {**coefficients(fit), **statistics(fit), **omnibus(fit)}
+    found["R2"] = fit.heterogeneity.R2
+    found["vb"] = fit.coefficients.vb
+    if "confint_qp" in case.expect:
+        found["confint_qp"] = tau2_limits(fit)
+    found["fitted"] = prediction_rows(fit, data.X)
+    start = [1.0] if spec["moderators"].get("intercept", True) else []
+    if "newmods" in spec:
+        rows = np.array([[*start, *row] for row in spec["newmods"]])
+        found["predict_newmods"] = prediction_rows(fit, rows)
+    return found
+
+
+def prediction_rows(fit: FitResult, X: np.ndarray) -> dict[str, Any]:
+    got = predict(fit, X)
+    names = ("pred", "se", "ci_lb", "ci_ub", "pi_lb", "pi_ub")
+    return {name: getattr(got, name) for name in names}
+
+
+@runs("collinear")
+def collinear(case: Case) -> dict[str, Any]:
+    data, _ = moderated(case, case.spec["moderators"])
+    fit = fit_mixed(mixed_of(case.spec), data)
+    return {
+        **coefficients(fit), **statistics(fit), **omnibus(fit), "dropped": len(fit.status.aliased),
+    }  # fmt: skip
