@@ -34,3 +34,23 @@ def sheets() -> Path:
     if not SHEETS.is_dir():
         pytest.skip("the real extraction sheets (../shared/sheets) are not on this machine")
     return SHEETS
+
+
+@pytest.fixture(scope="session")
+def bcg():
+    """The 13 trials of BCG vaccine as a sheet whose columns have roles."""
+    import csv
+
+    from metadesk.table import make_table
+
+    path = HERE / "reference" / "meta" / "data" / "dat.bcg.csv"
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    words = {"author", "alloc"}
+    columns = {
+        name: [row[name] if name in words else int(row[name]) for row in rows] for name in rows[0]
+    }
+    roles = {
+        "author": "study", "year": "year", "tpos": "ai", "tneg": "bi", "cpos": "ci", "cneg": "di",
+    }  # fmt: skip
+    return make_table(columns, roles, name="BCG")

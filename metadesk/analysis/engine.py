@@ -67,7 +67,6 @@ def fit(prepared: Prepared, progress: Progress = SILENT) -> AnalysisResult:
         scale=prepared.effects.scale if prepared.effects else MEASURES["GEN"].scale,
         studies=prepared.studies,
         data_columns=prepared.data_columns,
-        settings=settings_of(prepared, None),
         fingerprint=prepared.fingerprint,
         sheet=prepared.table.name,
         source=prepared.table.source,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from metadesk.analysis.prepare import Prepared
 
 
-def settings_of(prepared: Prepared, main: FitResult | None) -> tuple[Setting, ...]:
+def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
     """List measure, model and their options, the rows used, and the program's version."""
     spec = prepared.spec
     rows: list[Setting] = []
@@ -26,8 +26,7 @@ def settings_of(prepared: Prepared, main: FitResult | None) -> tuple[Setting, ..
         rows += _options("measure", entry.options, spec.measure_options)
     model = MODELS[spec.model]
     rows.append(Setting("model", "Model", model.title))
-    if main is not None:
-        rows.append(Setting("method", "Method", main.method))
+    rows.append(Setting("method", "Method", main.method))
     known = {option.name for option in options_of(model.options)}
     level = {"level": spec.level} if "level" in known else {}
     rows += _options("model", model.options, {**spec.model_options, **level})
@@ -59,6 +58,8 @@ def in_words(option: Option, value: Any) -> str:
         return str(option.choices[value])
     if option.kind == "flag":
         return "yes" if value else "no"
+    if option.name == "level":
+        return f"{100 * value:g}%"
     if isinstance(value, tuple):
         return ", ".join(f"{v:g}" for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,151 @@
+"""The engine: same spec and sheet, same numbers; every row accounted for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from metadesk.analysis.engine import fit, prepare, run
+from metadesk.analysis.presets import PRESETS, default_spec
+from metadesk.analysis.spec import AnalysisSpec
+from metadesk.errors import DataProblem, SpecProblem
+from metadesk.table import make_table
+
+OPTIONS = {
+    "tau2": {"REML": 0.313243258136, "DL": 0.308760262862, "PM": 0.318068452205},
+}
+
+
+def test_the_default_is_random_effects_with_reml_and_the_guarded_interval(bcg) -> None:
+    result = run(default_spec(), bcg)
+    assert result.measure == "RR"
+    assert result.main.model == "random"
+    assert result.main.pooled.value == pytest.approx(-0.714532342158, rel=1e-10)
+    assert result.main.heterogeneity.tau2 == pytest.approx(0.313243258136, rel=1e-9)
+    assert result.natural(result.main.pooled.interval.lower) == pytest.approx(
+        math.exp(-1.108443723), rel=1e-8
+    )
+    assert result.main.heterogeneity.tau2_interval.upper == pytest.approx(1.1114790841, rel=1e-8)
+
+
+def test_fixed_and_random_effects_always_stand_side_by_side(bcg) -> None:
+    for model in ("random", "fixed"):
+        result = run(AnalysisSpec(model=model), bcg)
+        assert [c.key for c in result.companions] == ["random", "fixed"]
+        assert result.fit_of("fixed").pooled.value == pytest.approx(-0.4302851637, rel=1e-9)
+        assert result.fit_of(model) is result.main
+
+
+@pytest.mark.parametrize(("method", "tau2"), OPTIONS["tau2"].items())
+def test_the_estimator_of_tau2_changes_the_number_as_metafor_says(bcg, method, tau2) -> None:
+    result = run(default_spec().with_options(tau2=method), bcg)
+    assert result.main.heterogeneity.tau2 == pytest.approx(tau2, rel=1e-9)
+
+
+def test_the_preset_revman_5_gives_dersimonian_laird_with_the_wald_interval(bcg) -> None:
+    result = run(PRESETS["revman-5"].apply(default_spec()), bcg)
+    assert result.main.pooled.value == pytest.approx(-0.714117222073, rel=1e-10)
+    assert result.main.pooled.se == pytest.approx(0.178742089535, rel=1e-9)
+    assert math.isinf(result.main.pooled.df)
+    assert result.main.heterogeneity.I2 == pytest.approx(92.117347, rel=1e-7)
+    assert result.main.prediction is None
+
+
+def test_the_confidence_level_widens_every_interval(bcg) -> None:
+    usual = run(default_spec(), bcg)
+    wide = run(replace(default_spec(), level=0.99), bcg)
+    assert wide.main.pooled.interval.lower < usual.main.pooled.interval.lower
+    assert wide.main.prediction.lower < usual.main.prediction.lower
+    assert wide.studies[0].lower < usual.studies[0].lower
+    assert wide.main.pooled.interval.level == 0.99
+
+
+def test_an_excluded_study_keeps_its_effect_and_its_reason_but_is_not_pooled(bcg) -> None:
+    without = replace(bcg, excluded={3: "duplicate population"})
+    result = run(default_spec(), without)
+    left = result.studies[3]
+    assert not left.used
+    assert left.by_person
+    assert left.reason == "duplicate population"
+    assert left.effect == pytest.approx(0.2365, abs=1e-4)
+    assert math.isnan(left.weight)
+    assert result.main.k == 12
+    assert sum(s.weight for s in result.used) == pytest.approx(100.0)
+
+
+def test_rows_used_and_rows_left_out_are_all_rows() -> None:
+    table = make_table(
+        {"study": ["A", "B", "C", "D"], "e1": [3, 30, None, 5], "n1": [20, 21, 30, 40],
+         "e2": [5, 4, 2, 9], "n2": [20, 20, 30, 40]},
+        {"study": "study", "e1": "ai", "n1": "n1i", "e2": "ci", "n2": "n2i"},
+    )  # fmt: skip
+    result = run(default_spec(), table)
+    assert [s.used for s in result.studies] == [True, False, False, True]
+    assert all(s.reason for s in result.left_out)
+    assert "30" in result.studies[1].reason
+    assert "21" in result.studies[1].reason
+    assert len(result.used) + len(result.left_out) == table.n_rows
+
+
+def test_one_study_gives_that_study(bcg) -> None:
+    alone = replace(bcg, excluded=dict.fromkeys(range(1, 13), "left out"))
+    result = run(default_spec(), alone)
+    assert result.main.k == 1
+    assert result.main.pooled.value == pytest.approx(result.studies[0].yi)
+
+
+def test_a_sheet_without_any_role_says_what_is_missing() -> None:
+    table = make_table({"a": [1, 2], "b": ["x", "y"]})
+    with pytest.raises(DataProblem, match="give roles to the columns"):
+        run(default_spec(), table)
+    result = fit(prepare(default_spec(), table))
+    assert result.main is None
+    assert "give roles" in result.problem
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(bcg) -> None:
+    with pytest.raises(SpecProblem, match=r"no column 'events'.*'tpos'"):
+        run(replace(default_spec(), roles={"ai": "events"}), bcg)
+
+
+def test_roles_in_the_spec_go_before_the_sheets_own(bcg) -> None:
+    swapped = {"ai": "cpos", "bi": "cneg", "ci": "tpos", "di": "tneg"}
+    turned = run(replace(default_spec(), roles=swapped), bcg)
+    usual = run(default_spec(), bcg)
+    assert turned.main.pooled.value == pytest.approx(-usual.main.pooled.value)
+
+
+def test_the_same_request_gives_identical_numbers_and_the_same_fingerprint(bcg) -> None:
+    first, second = run(default_spec(), bcg), run(default_spec(), bcg)
+    assert first.fingerprint == second.fingerprint
+    assert first.main.pooled.value == second.main.pooled.value
+    assert first.main.pooled.interval == second.main.pooled.interval
+
+
+def test_an_edit_of_a_used_cell_changes_the_fingerprint_and_of_another_does_not(bcg) -> None:
+    def changed(name: str, value: object):
+        columns = tuple(
+            replace(c, cells=(value, *c.cells[1:])) if c.name == name else c for c in bcg.columns
+        )
+        return prepare(default_spec(), bcg.with_columns(columns)).fingerprint
+
+    here = prepare(default_spec(), bcg).fingerprint
+    assert changed("tpos", 5) != here
+    assert changed("ablat", 45) == here
+
+
+def test_every_choice_stands_among_the_settings(bcg) -> None:
+    settings = {s.name: s.value for s in run(default_spec(), bcg).settings}
+    assert settings["measure"] == "Risk ratio (RR)"
+    assert "REML" in settings["model.tau2"]
+    assert "Hartung" in settings["model.test"]
+    assert settings["preset"] == "Cochrane 2025"
+    assert settings["rows"] == "13 of 13"
+
+
+def test_an_unknown_option_of_the_model_is_named(bcg) -> None:
+    result = fit(prepare(default_spec().with_options(tau="REML"), bcg))
+    assert result.main is None
+    assert "no option 'tau'" in result.problem
