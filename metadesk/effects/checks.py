@@ -26,6 +26,7 @@ RULES: dict[NeedKind, tuple[Rule, ...]] = {
     "count": (_NEGATIVE_COUNT,),
     "size": (Rule(lambda x: x <= 0, "must be at least 1."),),
     "size2": (Rule(lambda x: x < 2, "is too small; at least 2 are needed to know a spread."),),
+    "size3": (Rule(lambda x: x < 3, "is too small; at least 3 are needed."),),
     "sd": (
         Rule(lambda x: x <= 0, "must be above 0; leave the cell empty if it was not reported."),
     ),
@@ -60,7 +61,7 @@ RULES: dict[NeedKind, tuple[Rule, ...]] = {
     "number": (),
 }
 
-_WHOLE: frozenset[NeedKind] = frozenset({"count", "size", "size2"})
+_WHOLE: frozenset[NeedKind] = frozenset({"count", "size", "size2", "size3"})
 
 
 def wrong_values(needs: tuple[Need, ...], values: Columns) -> Iterator[Remark]:

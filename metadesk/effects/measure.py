@@ -25,6 +25,7 @@ NeedKind = Literal[
     "count",
     "size",
     "size2",
+    "size3",
     "sd",
     "time",
     "variance",
@@ -90,6 +91,8 @@ class Scale:
 
     ``null`` is the value of no effect on the analysis scale (NaN where there is none, as for a
     prevalence); ``axis`` says how a figure spaces the natural scale; ``name`` is what it is called.
+    ``with_n`` is the way back that knows the size (Freeman–Tukey); for pooled values that is the
+    harmonic mean.
     """
 
     key: str
@@ -100,6 +103,13 @@ class Scale:
     null: float = 0.0
     lower: float = -np.inf
     upper: float = np.inf
+    with_n: Callable[[FloatVector, FloatVector], FloatVector] | None = None
+
+    def read(self, y: Any, n: Any = None) -> FloatVector:
+        """Bring ``y`` to the natural scale; ``n`` is its size, where the way back depends on it."""
+        if self.with_n is None or n is None:
+            return self.to_natural(y)
+        return self.with_n(np.asarray(y, dtype=float), np.asarray(n, dtype=float))
 
     @property
     def is_identity(self) -> bool:
@@ -267,12 +277,15 @@ class EffectSizes:
 
     def natural(self) -> FloatVector:
         """Estimates on the natural scale (odds ratios for OR, correlations for ZCOR)."""
-        return self.scale.to_natural(self.yi)
+        return self.scale.read(self.yi, self._sizes())
 
     def natural_ci(self, level: float = 0.95) -> tuple[FloatVector, FloatVector]:
         """Ends of the Wald intervals on the natural scale."""
         lower, upper = self.ci(level)
-        return self.scale.to_natural(lower), self.scale.to_natural(upper)
+        return self.scale.read(lower, self._sizes()), self.scale.read(upper, self._sizes())
+
+    def _sizes(self) -> FloatVector | None:
+        return None if np.isnan(self.ni).any() else self.ni
 
 
 def _same(x: Any) -> FloatVector:

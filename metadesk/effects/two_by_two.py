@@ -25,6 +25,7 @@ from metadesk.effects.measure import (
     log_scale,
     plain_scale,
 )
+from metadesk.effects.scales import FISHER_Z
 from metadesk.effects.sources import (
     CHINN,
     COX,
@@ -408,6 +409,12 @@ PHI = Measure(
     "(a·d − b·c)/√(n1·n2·x·y)",
     PhiOptions, _CORRELATION, YULE, phi_coefficient, _ROUTES,
 )  # fmt: skip
+PHI_Z = Measure(
+    "ZPHI", "Phi coefficient, Fisher's z", "φ", _BINARY,
+    "The correlation of two yes-or-no variables, on Fisher's z scale.",
+    "artanh(φ); v = v(φ)/(1 − φ²)²",
+    PhiOptions, FISHER_Z, YULE, phi_z, _ROUTES,
+)  # fmt: skip
 YULE_Q = Measure(
     "YUQ", "Yule's Q", "Q", _BINARY,
     "The odds ratio brought between −1 and 1.",
@@ -440,6 +447,6 @@ OR_TO_D_NORMAL = Measure(
 )  # fmt: skip
 
 TWO_BY_TWO = (
-    ODDS_RATIO, RISK_RATIO, RISK_DIFFERENCE, ARCSINE, PETO, PHI, YULE_Q, YULE_Y, PROBIT,
+    ODDS_RATIO, RISK_RATIO, RISK_DIFFERENCE, ARCSINE, PETO, PHI, PHI_Z, YULE_Q, YULE_Y, PROBIT,
     OR_TO_D_LOGISTIC, OR_TO_D_NORMAL,
 )  # fmt: skip

@@ -25,7 +25,7 @@ from metadesk.effects.measure import (
     RouteFunction,
     plain_scale,
 )
-from metadesk.effects.sources import BORENSTEIN, HEDGES
+from metadesk.effects.sources import BONETT2008, BONETT2009, BORENSTEIN, HEDGES
 from metadesk.numerics.types import FloatVector
 from metadesk.options import choice, flag
 
@@ -64,6 +64,14 @@ class SMDOptions:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class UnequalOptions:
+    """Bias correction and variance of standardised differences with unequal SDs."""
+
+    correct: bool = flag(CORRECT, True)
+    vtype: str = choice(_VTYPE, {"LS": LS, "LS2": LS2}, "LS", advanced=True)
+
+
 def mean_difference(columns: Columns, options: MeanDifferenceOptions) -> Computed:
     """Difference of two means in the unit of the outcome."""
     n1, n2 = columns["n1i"], columns["n2i"]
@@ -85,26 +93,17 @@ def standardised_mean_difference(columns: Columns, options: SMDOptions) -> Compu
     m, n = n1 + n2 - 2.0, n1 + n2
     J = small_sample_factor(m)
     g = J * d if options.correct else d
-    base = 1.0 / n1 + 1.0 / n2
-    match options.vtype:
-        case "LS2":
-            factor = J**2 if options.correct else 1.0
-            vi = factor * (base + d**2 / (2.0 * n))
-        case "UB":
-            vi = base + (1.0 - (m - 2.0) / (m * J**2)) * g**2
-        case "AV":
-            mean = np.nansum(g * n) / np.nansum(np.where(np.isnan(g), 0.0, n))
-            vi = base + mean**2 / (2.0 * n)
-        case "H0":
-            factor = J**2 if options.correct else 1.0
-            vi = factor * base * m / (m - 2.0)
-        case _:
-            vi = base + g**2 / (2.0 * n)
+    vi = _smd_variance(options, d, g, J, m, 1.0 / n1 + 1.0 / n2, n, n)
     return Computed(g, vi, n, (_too_few(m),))
 
 
 def _too_few(m: FloatVector) -> Remark:
     return Remark(m <= 1.0, "The groups are too small; together they need at least 4 people.")
+
+
+def _without_sd1(columns: Columns, context: Context) -> Inputs:
+    """Means, sizes and the SD of group 2."""
+    return Inputs({role: columns[role] for role in ("m1i", "n1i", "m2i", "sd2i", "n2i")})
 
 
 def pooled_sd(columns: Columns) -> FloatVector:
@@ -156,6 +155,89 @@ def _from_f(columns: Columns, context: Context) -> Inputs:
     return _with_d(columns, d, note="F has no direction; group 1 was taken as the higher one.")
 
 
+def _glass(columns: Columns, options: SMDOptions, d: FloatVector) -> Computed:
+    """Glass's standardised difference: the SD of group 2, with n2 − 1 degrees of freedom."""
+    n1, n2 = columns["n1i"], columns["n2i"]
+    m = n2 - 1.0
+    J = small_sample_factor(m)
+    g = J * d if options.correct else d
+    base = 1.0 / n1 + 1.0 / n2
+    return Computed(g, _smd_variance(options, d, g, J, m, base, n2, n1 + n2), n1 + n2, (_few(m),))
+
+
+def _smd_variance(
+    options: SMDOptions,
+    d: FloatVector,
+    g: FloatVector,
+    J: FloatVector,
+    m: FloatVector,
+    base: FloatVector,
+    n: FloatVector,
+    weight: FloatVector,
+) -> FloatVector:
+    """Variance of a standardised difference with ``base`` where it is zero.
+
+    ``n`` divides the part that comes from estimating the SD; ``AV`` averages g by ``weight``.
+    """
+    factor = J**2 if options.correct else np.ones(len(J))
+    match options.vtype:
+        case "LS2":
+            return np.asarray(factor * (base + d**2 / (2.0 * n)))
+        case "UB":
+            return np.asarray(base + (1.0 - (m - 2.0) / (m * J**2)) * g**2)
+        case "AV":
+            mean = np.nansum(g * weight) / np.nansum(np.where(np.isnan(g), 0.0, weight))
+            return np.asarray(base + mean**2 / (2.0 * n))
+        case "H0":
+            return np.asarray(factor * base * m / (m - 2.0))
+        case _:
+            return np.asarray(base + g**2 / (2.0 * n))
+
+
+def _few(m: FloatVector) -> Remark:
+    return Remark(m <= 1.0, "Group 2 is too small; it needs at least 3 people.")
+
+
+def glass_difference(columns: Columns, options: SMDOptions) -> Computed:
+    """Standardised mean difference by the SD of group 2."""
+    return _glass(columns, options, (columns["m1i"] - columns["m2i"]) / columns["sd2i"])
+
+
+def glass_difference_unequal(columns: Columns, options: UnequalOptions) -> Computed:
+    """Glass's difference with a variance that lets the groups' SDs differ (Bonett 2008)."""
+    n1, n2 = columns["n1i"], columns["n2i"]
+    v1, v2 = columns["sd1i"] ** 2, columns["sd2i"] ** 2
+    m = n2 - 1.0
+    d = (columns["m1i"] - columns["m2i"]) / columns["sd2i"]
+    J = small_sample_factor(m) if options.correct else np.ones(len(d))
+    at = d if options.vtype == "LS2" else J * d
+    vi = v1 / v2 / (n1 - 1.0) + 1.0 / (n2 - 1.0) + at**2 / (2.0 * (n2 - 1.0))
+    factor = J**2 if options.vtype == "LS2" else 1.0
+    return Computed(J * d, factor * vi, n1 + n2, (_few(m),))
+
+
+def average_sd_difference(columns: Columns, options: UnequalOptions) -> Computed:
+    """Standardised mean difference by the root of the mean variance (Bonett 2008, 2009)."""
+    n1, n2 = columns["n1i"], columns["n2i"]
+    v1, v2 = columns["sd1i"] ** 2, columns["sd2i"] ** 2
+    middle, m = (v1 + v2) / 2.0, n1 + n2 - 2.0
+    d = (columns["m1i"] - columns["m2i"]) / np.sqrt(middle)
+    J = small_sample_factor(m) if options.correct else np.ones(len(d))
+    at = d if options.vtype == "LS2" else J * d
+    vi = unequal_variance(at, v1, v2, n1, n2)
+    factor = J**2 if options.vtype == "LS2" else 1.0
+    return Computed(J * d, factor * vi, n1 + n2, (_too_few(m),))
+
+
+def unequal_variance(
+    d: FloatVector, v1: FloatVector, v2: FloatVector, n1: FloatVector, n2: FloatVector
+) -> FloatVector:
+    """Variance of a difference standardised by the mean of two different variances."""
+    middle = (v1 + v2) / 2.0
+    own = d**2 * (v1**2 / (n1 - 1.0) + v2**2 / (n2 - 1.0)) / (8.0 * middle**2)
+    return np.asarray(own + (v1 / (n1 - 1.0) + v2 / (n2 - 1.0)) / middle)
+
+
 _SIZES = (Need("n1i", "Total, group 1", "size"), Need("n2i", "Total, group 2", "size"))
 _SIGNED_P = Need("pi", "P value with the sign of the difference", "signed_p")
 
@@ -177,6 +259,21 @@ D_ROUTES: tuple[Route, ...] = (
 )
 _MEANS = (*TWO_ARMS, *ESTIMATE_ROUTES)
 _FROM_D = (*D_ROUTES, *ESTIMATE_ROUTES)
+_GLASS_ROUTES = (
+    Route(
+        "means_sd2",
+        "means and totals of both groups, SD of group 2",
+        (
+            Need("m1i", "Mean, group 1"),
+            Need("n1i", "Total, group 1", "size"),
+            Need("m2i", "Mean, group 2"),
+            Need("sd2i", "SD, group 2", "sd"),
+            Need("n2i", "Total, group 2", "size2"),
+        ),
+        _without_sd1,
+    ),
+    *(r for r in TWO_ARMS if r.key != "means"),
+)
 _CONTINUOUS = "Two groups, measured outcome"
 
 MEAN_DIFFERENCE = Measure(
@@ -193,4 +290,26 @@ SMD = Measure(
     _FROM_D,
 )  # fmt: skip
 
-TWO_MEANS = (MEAN_DIFFERENCE, SMD)
+SMD_AVERAGE_SD = Measure(
+    "SMDH", "Standardised mean difference, unequal SDs", "SMD", _CONTINUOUS,
+    "The standardised mean difference by the average of the two groups' variances.",
+    "J(m)·(m1 − m2)/√((s1² + s2²)/2)",
+    UnequalOptions, plain_scale("standardised mean difference"), BONETT2009,
+    average_sd_difference, _MEANS,
+)  # fmt: skip
+GLASS = Measure(
+    "SMD1", "Standardised mean difference by the SD of group 2 (Glass)", "SMD", _CONTINUOUS,
+    "How many standard deviations of the comparison group the mean of group 1 is higher.",
+    "J(n2 − 1)·(m1 − m2)/s2; v = 1/n1 + 1/n2 + g²/(2·n2)",
+    SMDOptions, plain_scale("standardised mean difference"), HEDGES, glass_difference,
+    (*_GLASS_ROUTES, *ESTIMATE_ROUTES),
+)  # fmt: skip
+GLASS_UNEQUAL = Measure(
+    "SMD1H", "Standardised mean difference by the SD of group 2, unequal SDs", "SMD", _CONTINUOUS,
+    "Glass's difference with a variance that lets the groups' SDs differ.",
+    "J(n2 − 1)·(m1 − m2)/s2; v = (s1²/s2²)/(n1 − 1) + 1/(n2 − 1) + g²/(2(n2 − 1))",
+    UnequalOptions, plain_scale("standardised mean difference"), BONETT2008,
+    glass_difference_unequal, _MEANS,
+)  # fmt: skip
+
+TWO_MEANS = (MEAN_DIFFERENCE, SMD, SMD_AVERAGE_SD, GLASS, GLASS_UNEQUAL)

@@ -1,0 +1,284 @@
+"""Pre/post, matched and crossover means: the same people under two conditions.
+
+``m1i sd1i`` and ``m2i sd2i`` are the two conditions, ``ri`` their correlation, ``ni`` the people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from metadesk.effects.estimates import ESTIMATE_ROUTES
+from metadesk.effects.gamma import small_sample_factor
+from metadesk.effects.generic import NoOptions
+from metadesk.effects.measure import (
+    Columns,
+    Computed,
+    Context,
+    Inputs,
+    Measure,
+    Need,
+    Remark,
+    Route,
+    RouteFunction,
+    log_scale,
+    plain_scale,
+)
+from metadesk.effects.ratios_of_means import opposite_means
+from metadesk.effects.sources import (
+    BECKER1988,
+    BONETT2008,
+    BORENSTEIN,
+    COUSINEAU,
+    GIBBONS,
+    LAJEUNESSE2011,
+    NAKAGAWA,
+    SENIOR,
+)
+from metadesk.numerics.types import FloatVector
+from metadesk.options import choice, flag
+
+_CORRECT = "Correct for small-sample bias"
+_VARIANCES = {
+    "LS": "large-sample approximation",
+    "LS2": "large-sample, with the exact factor",
+    "UB": "unbiased",
+    "H0": "under no change",
+}
+
+
+@dataclass(frozen=True)
+class StandardisedChangeOptions:
+    """Bias correction and variance of a standardised mean change."""
+
+    correct: bool = flag(_CORRECT, True)
+    vtype: str = choice("Variance", _VARIANCES, "LS", advanced=True)
+
+
+@dataclass(frozen=True)
+class ChangeCorrection:
+    """Bias correction of a change measure."""
+
+    correct: bool = flag(_CORRECT, True)
+
+
+def sd_of_difference(sd1: FloatVector, sd2: FloatVector, r: FloatVector) -> FloatVector:
+    """SD of the difference of two correlated measurements."""
+    return np.asarray(np.sqrt(sd1**2 + sd2**2 - 2.0 * r * sd1 * sd2))
+
+
+def _difference_sd(columns: Columns) -> FloatVector:
+    return sd_of_difference(columns["sd1i"], columns["sd2i"], columns["ri"])
+
+
+def _few(m: FloatVector) -> Remark:
+    return Remark(m <= 1.0, "The group is too small; at least 3 people are needed.")
+
+
+def mean_change(columns: Columns, options: NoOptions) -> Computed:
+    """Difference of two means of the same people."""
+    n = columns["ni"]
+    return Computed(columns["m1i"] - columns["m2i"], _difference_sd(columns) ** 2 / n, n)
+
+
+def _standardised(
+    d: FloatVector, n: FloatVector, base: FloatVector, options: StandardisedChangeOptions
+) -> Computed:
+    """Correct d and give its variance, ``base`` being the variance where d is zero."""
+    m = n - 1.0
+    J = small_sample_factor(m)
+    g = J * d if options.correct else d
+    factor = J**2 if options.correct else np.ones(len(J))
+    match options.vtype:
+        case "LS2":
+            vi = factor * (base + d**2 / (2.0 * n))
+        case "UB":
+            vi = base + (1.0 - (m - 2.0) / (m * J**2)) * g**2
+        case "H0":
+            vi = factor * base * m / (m - 2.0)
+        case _:
+            vi = base + g**2 / (2.0 * n)
+    return Computed(g, vi, n, (_few(m),))
+
+
+def standardised_change_by_change(columns: Columns, options: StandardisedChangeOptions) -> Computed:
+    """Mean change over the SD of the changes (``di``); not comparable with two-group SMDs."""
+    n = columns["ni"]
+    return _standardised(columns["di"], n, 1.0 / n, options)
+
+
+def standardised_change_by_raw(columns: Columns, options: StandardisedChangeOptions) -> Computed:
+    """Mean change over the SD of condition 1 (Becker 1988); comparable with two-group SMDs."""
+    n = columns["ni"]
+    d = (columns["m1i"] - columns["m2i"]) / columns["sd1i"]
+    return _standardised(d, n, 2.0 * (1.0 - columns["ri"]) / n, options)
+
+
+def standardised_change_unequal(columns: Columns, options: ChangeCorrection) -> Computed:
+    """Mean change over the SD of condition 1, letting the two SDs differ (Bonett 2008)."""
+    n = columns["ni"]
+    d = (columns["m1i"] - columns["m2i"]) / columns["sd1i"]
+    g = small_sample_factor(n - 1.0) * d if options.correct else d
+    base = _difference_sd(columns) ** 2 / (columns["sd1i"] ** 2 * (n - 1.0))
+    return Computed(g, base + g**2 / (2.0 * (n - 1.0)), n, (_few(n - 1.0),))
+
+
+def _averaged_sd(columns: Columns, options: ChangeCorrection) -> tuple[FloatVector, FloatVector]:
+    """Change over the root mean variance, corrected with 2(n − 1)/(1 + r²) df (Cousineau 2020)."""
+    middle = (columns["sd1i"] ** 2 + columns["sd2i"] ** 2) / 2.0
+    d = (columns["m1i"] - columns["m2i"]) / np.sqrt(middle)
+    m = 2.0 * (columns["ni"] - 1.0) / (1.0 + columns["ri"] ** 2)
+    return (small_sample_factor(m) * d if options.correct else d), middle
+
+
+def standardised_change_by_average(columns: Columns, options: ChangeCorrection) -> Computed:
+    """Mean change over the average SD of the two conditions."""
+    n, r = columns["ni"], columns["ri"]
+    g, _ = _averaged_sd(columns, options)
+    vi = 2.0 * (1.0 - r) / n + g**2 * (1.0 + r**2) / (4.0 * n)
+    return Computed(g, vi, n, (_few(n - 1.0),))
+
+
+def standardised_change_by_average_unequal(columns: Columns, options: ChangeCorrection) -> Computed:
+    """Mean change over the average SD, letting the two SDs differ (Bonett 2008)."""
+    n, r = columns["ni"], columns["ri"]
+    v1, v2 = columns["sd1i"] ** 2, columns["sd2i"] ** 2
+    g, middle = _averaged_sd(columns, options)
+    own = g**2 * (v1**2 + v2**2 + 2.0 * r**2 * v1 * v2) / (8.0 * middle**2 * (n - 1.0))
+    vi = _difference_sd(columns) ** 2 / (middle * (n - 1.0)) + own
+    return Computed(g, vi, n, (_few(n - 1.0),))
+
+
+def log_ratio_of_dependent_means(columns: Columns, options: ChangeCorrection) -> Computed:
+    """Log ratio of two means of the same people (Lajeunesse 2011, eq. 6; 2015 correction)."""
+    n, r = columns["ni"], columns["ri"]
+    cv1, cv2 = columns["sd1i"] / columns["m1i"], columns["sd2i"] / columns["m2i"]
+    yi = np.log(columns["m1i"] / columns["m2i"])
+    if options.correct:
+        yi = yi + (cv1**2 - cv2**2) / (2.0 * n)
+    vi = (cv1**2 + cv2**2 - 2.0 * r * cv1 * cv2) / n
+    return Computed(yi, vi, n, (opposite_means(columns),))
+
+
+def log_dependent_variability_ratio(columns: Columns, options: NoOptions) -> Computed:
+    """Log ratio of two SDs of the same people."""
+    n, r = columns["ni"], columns["ri"]
+    return Computed(np.log(columns["sd1i"] / columns["sd2i"]), (1.0 - r**2) / (n - 1.0), n)
+
+
+def log_dependent_cv_ratio(columns: Columns, options: ChangeCorrection) -> Computed:
+    """Log ratio of two coefficients of variation of the same people."""
+    spread = log_dependent_variability_ratio(columns, NoOptions())
+    means = log_ratio_of_dependent_means(columns, options)
+    return Computed(spread.yi - means.yi, spread.vi + means.vi, spread.ni, means.reasons)
+
+
+def _take(*roles: str) -> RouteFunction:
+    """A route that hands these roles on as they stand."""
+    return lambda columns, context: Inputs({role: columns[role] for role in roles})
+
+
+def _with_d(columns: Columns, d: FloatVector, *reasons: Remark) -> Inputs:
+    return Inputs({"di": d, "ni": columns["ni"]}, reasons)
+
+
+def _d_from_means(columns: Columns, context: Context) -> Inputs:
+    sd = _difference_sd(columns)
+    still = Remark(sd <= 0, "With this correlation the changes would not vary at all.")
+    return _with_d(columns, (columns["m1i"] - columns["m2i"]) / sd, still)
+
+
+def _d_from_t(columns: Columns, context: Context) -> Inputs:
+    """The paired t statistic over √n."""
+    return _with_d(columns, columns["ti"] / np.sqrt(columns["ni"]))
+
+
+def _d_from_p(columns: Columns, context: Context) -> Inputs:
+    """Through the paired t statistic, with the sign of the p-value."""
+    p, n = columns["pi"], columns["ni"]
+    t = -special.stdtrit(np.maximum(n - 1.0, 1.0), np.abs(p) / 2.0) * np.sign(p)
+    return _with_d(columns, t / np.sqrt(n))
+
+
+def _typed_d(columns: Columns, context: Context) -> Inputs:
+    return _with_d(columns, columns["di"])
+
+
+_M1, _M2 = Need("m1i", "Mean, condition 1"), Need("m2i", "Mean, condition 2")
+_SD1, _SD2 = Need("sd1i", "SD, condition 1", "sd"), Need("sd2i", "SD, condition 2", "sd")
+_N = Need("ni", "People (pairs)", "size2")
+_R = Need("ri", "Correlation of the two conditions", "correlation")
+_FULL = (_M1, _SD1, _M2, _SD2, _N, _R)
+_FULL_ROLES = tuple(need.role for need in _FULL)
+
+_D = Need("di", "Mean change over SD of changes")
+_P = Need("pi", "P value with the sign of the change", "signed_p")
+
+
+def _test(key: str, title: str, need: Need, function: RouteFunction) -> Route:
+    return Route(key, title, (need, _N), function, BORENSTEIN, "test")
+
+
+_TITLE = "means, SDs, correlation and people"
+PAIRED_MEANS = Route("paired_means", _TITLE, _FULL, _take(*_FULL_ROLES))
+_ROUTES = (PAIRED_MEANS, *ESTIMATE_ROUTES)
+_BY_CHANGE = (
+    Route("paired_means", _TITLE, _FULL, _d_from_means),
+    _test("t", "paired t statistic and people", Need("ti", "Paired t statistic"), _d_from_t),
+    _test("d", "standardised change and people", _D, _typed_d),
+    _test("p", "p-value (signed) and people", _P, _d_from_p),
+    *ESTIMATE_ROUTES,
+)  # fmt: skip
+_BY_RAW = (
+    Route("means_sd1", "means, SD of condition 1, correlation and people", (_M1, _SD1, _M2, _N, _R),
+          _take("m1i", "sd1i", "m2i", "ni", "ri")),
+    *ESTIMATE_ROUTES,
+)  # fmt: skip
+_SDS = (
+    Route("paired_sds", "SDs, correlation and people", (_SD1, _SD2, _N, _R),
+          _take("sd1i", "sd2i", "ni", "ri")),
+    *ESTIMATE_ROUTES,
+)  # fmt: skip
+_FAMILY = "Pre/post, matched and crossover, measured outcome"
+_SMD = plain_scale("standardised mean change")
+
+CHANGE = (
+    Measure("MC", "Mean change", "MC", _FAMILY,
+            "How much higher the mean is under condition 1 in the same people.",
+            "m1 − m2; v = (s1² + s2² − 2r·s1·s2)/n", NoOptions, plain_scale("mean change"), GIBBONS,
+            mean_change, _ROUTES),
+    Measure("SMCC", "Standardised mean change, by change scores", "SMC", _FAMILY,
+            "The mean change in SDs of the changes; not to be pooled with two-group SMDs.",
+            "J(n − 1)·(m1 − m2)/s_d; v = 1/n + g²/(2n)", StandardisedChangeOptions, _SMD, GIBBONS,
+            standardised_change_by_change, _BY_CHANGE),
+    Measure("SMCR", "Standardised mean change, by raw scores", "SMC", _FAMILY,
+            "The mean change in SDs of condition 1; may be pooled with two-group SMDs.",
+            "J(n − 1)·(m1 − m2)/s1; v = 2(1 − r)/n + g²/(2n)", StandardisedChangeOptions, _SMD,
+            BECKER1988, standardised_change_by_raw, _BY_RAW),
+    Measure("SMCRH", "Standardised mean change, by raw scores, unequal SDs", "SMC", _FAMILY,
+            "The mean change in SDs of condition 1, letting the two SDs differ.",
+            "J(n − 1)·(m1 − m2)/s1; v = s_d²/(s1²(n − 1)) + g²/(2(n − 1))", ChangeCorrection, _SMD,
+            BONETT2008, standardised_change_unequal, _ROUTES),
+    Measure("SMCRP", "Standardised mean change, by the average SD", "SMC", _FAMILY,
+            "The mean change in average SDs; may be pooled with two-group SMDs.",
+            "J(2(n − 1)/(1 + r²))·(m1 − m2)/√((s1² + s2²)/2); v = 2(1 − r)/n + g²(1 + r²)/(4n)",
+            ChangeCorrection, _SMD, COUSINEAU, standardised_change_by_average, _ROUTES),
+    Measure("SMCRPH", "Standardised mean change, by the average SD, unequal SDs", "SMC", _FAMILY,
+            "The mean change in average SDs of the two conditions, letting the two SDs differ.",
+            "as SMCRP; v = s_d²/(s̄²(n − 1)) + g²(s1⁴ + s2⁴ + 2r²s1²s2²)/(8s̄⁴(n − 1))",
+            ChangeCorrection, _SMD, BONETT2008, standardised_change_by_average_unequal, _ROUTES),
+    Measure("ROMC", "Ratio of means, same people", "RoM", _FAMILY,
+            "How many times higher the mean is under condition 1 in the same people.",
+            "ln(m1/m2) + ½[s1²/(n·m1²) − s2²/(n·m2²)]", ChangeCorrection,
+            log_scale("ratio of means"), LAJEUNESSE2011, log_ratio_of_dependent_means, _ROUTES),
+    Measure("VRC", "Variability ratio, same people", "VR", _FAMILY,
+            "How many times more people differ from one another under condition 1.",
+            "ln(s1/s2); v = (1 − r²)/(n − 1)", NoOptions, log_scale("variability ratio"), NAKAGAWA,
+            log_dependent_variability_ratio, _SDS),
+    Measure("CVRC", "Coefficient of variation ratio, same people", "CVR", _FAMILY,
+            "How many times more people differ in relation to their mean under condition 1.",
+            "VRC − ROMC; v = v(VRC) + v(ROMC)", ChangeCorrection,
+            log_scale("coefficient of variation ratio"), SENIOR, log_dependent_cv_ratio, _ROUTES),
+)  # fmt: skip
