@@ -24,7 +24,8 @@ def effects_from_spec(case: Case) -> EffectSizes:
         es = spec["es"]
         columns = {role: case.column(name)[rows] for role, name in es["roles"].items()}
         return compute(es["measure"], columns, _options(es))
-    columns = {role: case.column(spec[role])[rows] for role in ("yi", "vi", "sei") if spec.get(role)}
+    given = [role for role in ("yi", "vi", "sei") if spec.get(role)]
+    columns = {role: case.column(spec[role])[rows] for role in given}
     return compute("GEN", columns)
 
 
@@ -36,7 +37,7 @@ def _options(es: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-# The reference gives a variance also where only the estimate is missing, if sizes alone determine it.
+# The reference gives a variance also where only the estimate is missing, if sizes determine it.
 _SIZE_ALONE = {
     "ZCOR": {"ri": 0.0, "ti": 0.0, "pi": 1.0}, "ZPCOR": {"ri": 0.0, "ti": 0.0, "pi": 1.0},
     "ZR2": {"r2i": 0.5, "Fi": 1.0}, "ABT": {"ai": 0.5}, "VR": {"sd1i": 1.0, "sd2i": 1.0},
