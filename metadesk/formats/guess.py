@@ -1,0 +1,252 @@
+"""Guess what each column is: who the study is, when, what was measured, what may explain it.
+
+The guess is shown in the header and changed with one click. A column about which words and cells
+disagree, or which could be two things, gets no role.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from metadesk.formats.blocks import Block, Candidate, candidates, find_blocks
+from metadesk.formats.headers import words_of
+from metadesk.table import StudyTable, is_missing, shown
+
+LABELS = (
+    "slab", "study label", "plotlabel", "plot label", "author year", "author", "authors",
+    "lead author", "first author", "study", "study name", "trial name", "citation", "reference",
+    "study id", "trial", "key", "label", "id", "name", "paper", "source",
+)  # fmt: skip
+YEARS = words_of("year pubyear pub publication yr published date")
+OUTCOMES = words_of("outcome outcomes endpoint condition")
+SUBGROUPS = words_of("subgroup category stratum")
+NUMBER_MODERATORS = words_of(
+    "age latitude ablat lat dose duration weeks week months followup length year male female bmi"
+    " baseline hours days"
+)
+TRIAL_WORDS = {
+    "subject": "subject", "patient": "subject", "participant": "subject", "subj": "subject",
+    "person": "subject", "sequence": "sequence", "seq": "sequence", "period": "period",
+    "cycle": "cycle", "treatment": "treatment", "trt": "treatment", "formulation": "treatment",
+    "drug": "treatment", "outcome": "response", "response": "response", "y": "response",
+    "value": "response", "score": "response", "baseline": "baseline", "time": "time", "day": "time",
+}  # fmt: skip
+FEW = 8  # distinct values that a moderator of words may have
+
+_ROB = re.compile(r"(rob\b|risk of bias|d[1-7]$|domain \d|overall$)", re.IGNORECASE)
+_ROB_WORDS = words_of("low high unclear some concerns moderate serious critical no information")
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A table with guessed roles.
+
+    Attributes
+    ----------
+    table : StudyTable
+        The table; guessed columns are marked so.
+    reasons : mapping of column id to a sentence
+    blocks : tuple of Block
+        All sets of columns that give an effect; the first was taken. More than one is a choice that
+        a person should make.
+    """
+
+    table: StudyTable
+    reasons: Mapping[int, str]
+    blocks: tuple[Block, ...] = ()
+
+    @property
+    def holds_effects(self) -> bool:
+        """Whether effects can be worked out, or rows of a trial were found."""
+        return any(b.filled for b in self.blocks) or self.table.with_role("subject") is not None
+
+
+def guess_roles(table: StudyTable) -> Guess:
+    """Guess the roles of all columns from headers and cells.
+
+    Roles that are already set by a person stay.
+    """
+    columns = candidates(table)
+    roles: dict[int, str] = {}
+    reasons: dict[int, str] = {}
+    blocks = find_blocks(columns)
+    if trial := _trial_rows(columns):
+        blocks = ()
+        _take(roles, reasons, {c.column.id: role for role, c in trial.items()}, "rows of a trial")
+    elif blocks:
+        for role, column_id in blocks[0].roles:
+            roles[column_id] = role
+            reasons[column_id] = blocks[0].reasons.get(column_id, "")
+    in_blocks = {column_id for block in blocks for _, column_id in block.roles}
+    free = [c for c in columns if c.column.id not in roles and c.column.id not in in_blocks]
+    if "subject" not in roles.values():
+        _guess_study(free, roles, reasons)
+    _guess_rest(free, roles, reasons, moderators=bool(blocks))
+    return Guess(_with_roles(table, roles), reasons, blocks)
+
+
+def outcomes(table: StudyTable) -> dict[str, int]:
+    """The outcomes that stand one under the other in a long table, with their numbers of rows."""
+    column = table.with_role("outcome")
+    if column is None:
+        return {}
+    counts: dict[str, int] = {}
+    for row_id, value in zip(table.row_ids, column.cells, strict=True):
+        if row_id not in table.excluded and not is_missing(value):
+            name = shown(value).strip()
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _with_roles(table: StudyTable, roles: Mapping[int, str]) -> StudyTable:
+    """The table with the guesses where no person has said otherwise."""
+    said = {column.role for column in table.columns if column.role and not column.guessed}
+    return table.with_columns(
+        replace(c, role=roles[c.id], guessed=True)
+        if c.id in roles and c.role is None and roles[c.id] not in said
+        else c
+        for c in table.columns
+    )
+
+
+def _take(
+    roles: dict[int, str], reasons: dict[int, str], found: Mapping[int, str], why: str
+) -> None:
+    """Note several roles with one reason."""
+    for column_id, role in found.items():
+        roles[column_id] = role
+        reasons[column_id] = why
+
+
+def _trial_rows(columns: Sequence[Candidate]) -> dict[str, Candidate]:
+    """Subject, period, treatment and outcome of a participant-level sheet, {} if it is none."""
+    found: dict[str, Candidate] = {}
+    for candidate in columns:
+        words = candidate.reading.tokens
+        role = next((TRIAL_WORDS[w] for w in words if w in TRIAL_WORDS), None)
+        if role and len(words) <= 2 and role not in found:
+            found[role] = candidate
+    if not {"subject", "treatment", "response"} <= set(found) or not found["response"].is_numeric:
+        return {}
+    return found
+
+
+def _guess_study(free: list[Candidate], roles: dict[int, str], reasons: dict[int, str]) -> None:
+    """Find the column of study labels: the best name whose cells are words."""
+    ranked = sorted(
+        (LABELS.index(name), at)
+        for at, c in enumerate(free)
+        if (name := _label_name(c)) is not None and not c.is_numeric
+    )
+    if not ranked:
+        return
+    chosen = free.pop(ranked[0][1])
+    roles[chosen.column.id] = "study"
+    reasons[chosen.column.id] = f"'{chosen.column.name}' holds the names of studies"
+
+
+def _label_name(candidate: Candidate) -> str | None:
+    """The name for study labels that a header amounts to."""
+    words = " ".join(re.split(r"[^a-z]+", _humps(candidate.column.name).lower())).strip()
+    if words in LABELS:
+        return words
+    return next((name for name in LABELS if words == f"{name}s" or words == f"the {name}"), None)
+
+
+def _humps(name: str) -> str:
+    """A header with its capital humps apart."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+
+
+def _guess_rest(
+    free: Sequence[Candidate],
+    roles: dict[int, str],
+    reasons: dict[int, str],
+    *,
+    moderators: bool,
+) -> None:
+    """Year, outcome, subgroup, sample size, risk of bias, and what may explain differences."""
+    rules: tuple[tuple[str, Callable[[Candidate], bool], str], ...] = (
+        ("year", _is_year, "holds years"),
+        ("rob", _is_rob, "holds judgements of risk of bias"),
+        ("outcome", _is_outcome, "names outcomes, several rows each"),
+        ("subgroup", _is_subgroup, "holds few categories"),
+    )
+    for candidate in free:
+        column_id = candidate.column.id
+        for role, test, why in rules:
+            single = role != "rob" and role in roles.values()
+            if column_id not in roles and not single and test(candidate):
+                _take(roles, reasons, {column_id: role}, f"'{candidate.column.name}' {why}")
+    _guess_sizes(free, roles, reasons)
+    for candidate in free:
+        if moderators and candidate.column.id not in roles and _is_moderator(candidate):
+            roles[candidate.column.id] = "moderator"
+            reasons[candidate.column.id] = "differs between studies and may explain differences"
+
+
+def _guess_sizes(free: Sequence[Candidate], roles: dict[int, str], reasons: dict[int, str]) -> None:
+    """Sizes of groups or of whole studies beside a reported estimate."""
+    taken = set(roles.values())
+    if "n1i" in taken or "ni" in taken:
+        return
+    arms = {c.reading.arm: c for c in free if _is_size(c) and c.reading.arm}
+    if set(arms) == {1, 2}:
+        found = {arms[1].column.id: "n1i", arms[2].column.id: "n2i"}
+        _take(roles, reasons, found, "sizes of the two groups")
+    sizes = [c for c in free if _is_size(c) and not c.reading.arm]
+    if len(sizes) == 1 and not arms and sizes[0].column.id not in roles:
+        _take(roles, reasons, {sizes[0].column.id: "ni"}, "sizes of the studies")
+
+
+def _is_year(candidate: Candidate) -> bool:
+    """Whether a column is named for years and holds them."""
+    named = any(word in YEARS for word in candidate.reading.tokens)
+    return named and candidate.is_numeric and all(1800 <= x <= 2100 for x in candidate.given)
+
+
+def _is_outcome(candidate: Candidate) -> bool:
+    """Whether a column names outcomes: few names for many rows."""
+    named = any(word in OUTCOMES for word in candidate.reading.tokens)
+    return named and not candidate.is_numeric and 0 < len(_distinct(candidate))
+
+
+def _is_subgroup(candidate: Candidate) -> bool:
+    """Whether a column is named for categories and holds few."""
+    name = re.split(r"[^a-z]+", candidate.column.name.lower())
+    return any(word in SUBGROUPS for word in name) and 2 <= len(_distinct(candidate)) <= FEW
+
+
+def _is_rob(candidate: Candidate) -> bool:
+    """Whether a column holds judgements such as Low, Some concerns, High."""
+    values = _distinct(candidate)
+    judged = bool(values) and all(
+        word in _ROB_WORDS for value in values for word in value.lower().split()
+    )
+    return judged and _ROB.match(candidate.column.name.replace("_", " ")) is not None
+
+
+def _is_size(candidate: Candidate) -> bool:
+    """Whether a column holds sizes of groups or of whole studies."""
+    reading = candidate.reading
+    return reading.quantity == "total" and not reading.rest and candidate.is_count
+
+
+def _is_moderator(candidate: Candidate) -> bool:
+    """Whether a column has few categories that repeat, or is a known number about the patients."""
+    values = _distinct(candidate)
+    rows = len(candidate.rows)
+    if candidate.is_numeric:
+        known = any(word in NUMBER_MODERATORS for word in candidate.reading.tokens)
+        return known and len(values) > 1 and not candidate.reading.arm
+    if any(len(value) > 40 for value in values):
+        return False
+    return 2 <= len(values) <= min(FEW, rows // 2)
+
+
+def _distinct(candidate: Candidate) -> set[str]:
+    """The different texts of a column."""
+    cells = (candidate.column.cells[row] for row in candidate.rows)
+    return {shown(v).strip() for v in cells if not is_missing(v)}

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import pytest
+
+from metadesk.formats import guess_roles
+from metadesk.formats.blocks import choose_block
+from metadesk.formats.guess import outcomes
+from metadesk.table import make_table
+
+STUDIES = ["Adams 2001", "Baker 2004", "Chen 2011", "Dietz 2018"]
+EVENTS = ([3, 8, 12, 5], [50, 61, 80, 40], [7, 9, 20, 9], [52, 60, 78, 41])
+MEANS = ([5.1, 4.9, 6.2, 5.5], [1.2, 1.1, 1.6, 1.4], [40, 32, 51, 20])
+OTHER = ([5.9, 5.2, 6.8, 6.0], [1.3, 1.0, 1.5, 1.2], [41, 30, 50, 22])
+
+
+def roles_of(names, cells):
+    columns = {"Study": STUDIES, **dict(zip(names, cells, strict=True))}
+    return guess_roles(make_table(columns)).table.roles
+
+
+@pytest.mark.parametrize(
+    ("names", "roles"),
+    [
+        ("Events 1,Total 1,Events 2,Total 2", "ai n1i ci n2i"),
+        ("e1,n1,e2,n2", "ai n1i ci n2i"),
+        ("event.e,n.e,event.c,n.c", "ai n1i ci n2i"),
+        ("int_relapse,int_n,comp_relapse,comp_n", "ai n1i ci n2i"),
+        ("Deaths (drug),N (drug),Deaths (placebo),N (placebo)", "ai n1i ci n2i"),
+        ("Ee,Ne,Ec,Nc", "ai n1i ci n2i"),
+        ("Intervention / Events,Intervention / Total,Control / Events,Control / Total",
+         "ai n1i ci n2i"),
+        ("r1,n1,r2,n2", "ai n1i ci n2i"),
+        ("ai,n1i,ci,n2i", "ai n1i ci n2i"),
+        ("No. of events treated,No. of patients treated,"
+         "No. of events control,No. of patients control", "ai n1i ci n2i"),
+        ("events_vaccinated,total_vaccinated,events_unvaccinated,total_unvaccinated",
+         "ai n1i ci n2i"),
+        ("ai,bi,ci,di", "ai bi ci di"),
+        ("tpos,tneg,cpos,cneg", "ai bi ci di"),
+        ("Events treated,Non-events treated,Events control,Non-events control", "ai bi ci di"),
+    ],
+)  # fmt: skip
+def test_counts_of_two_groups_are_recognised(names, roles):
+    found = roles_of(names.split(","), EVENTS)
+    assert [found.get(role) for role in roles.split()] == names.split(",")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "mean.e,sd.e,n.e,mean.c,sd.c,n.c",
+        "Mean_Intervention,SD_Intervention,Total_Intervention,Mean_Control,SD_Control,Total_Control",
+        "mi_1,sdi_1,ni_1,mc_1,sdc_1,nc_1",
+        "mi,sdi,ni,mc,sdc,nc",
+        "m1i,sd1i,n1i,m2i,sd2i,n2i",
+        "IG_Mean_post,IG_SD_post,IG_n,CG_Mean_post,CG_SD_post,CG_n",
+        "mean_e,sdv_e,n_e,mean_c,sdv_c,n_c",
+        "Mean 1,SD 1,Total 1,Mean 2,SD 2,Total 2",
+        "Mean (treatment),Standard deviation (treatment),N (treatment),"
+        "Mean (control),Standard deviation (control),N (control)",
+        "treatMean,treatSd,treatN,ctrlMean,ctrlSd,ctrlN",
+        "mean_semaglutide,sd_semaglutide,n_semaglutide,mean_placebo,sd_placebo,n_placebo",
+    ],
+)
+def test_means_of_two_groups_are_recognised(names):
+    found = roles_of(names.split(","), (*MEANS, *OTHER))
+    wanted = ("m1i", "sd1i", "n1i", "m2i", "sd2i", "n2i")
+    assert [found.get(role) for role in wanted] == names.split(",")
+
+
+RATIO = ([0.85, 0.70, 1.20, 0.95], [0.70, 0.49, 0.90, 0.70], [1.03, 1.00, 1.60, 1.29])
+PLAIN = ([-0.4, 0.1, 0.3, -0.2], [-0.8, -0.4, 0.0, -0.5], [0.0, 0.6, 0.6, 0.1])
+ERRORS = [0.2, 0.25, 0.15, 0.15]
+
+
+@pytest.mark.parametrize("name", ["OR", "RR", "HR", "Odds ratio", "aOR", "Hazard ratio"])
+def test_a_named_ratio_with_its_interval_is_an_estimate_as_printed(name):
+    found = roles_of([name, "lower", "upper"], RATIO)
+    assert (found["est"], found["lower"], found["upper"]) == (name, "lower", "upper")
+    assert "yi" not in found
+
+
+@pytest.mark.parametrize(
+    "names", ["IRR,IRR_lower,IRR_upper", "or,or.lb,or.ub", "OR,95% CI lower,95% CI upper"]
+)
+def test_the_bounds_of_a_ratio_are_found_by_their_names(names):
+    found = roles_of(names.split(","), RATIO)
+    assert [found.get(role) for role in ("est", "lower", "upper")] == names.split(",")
+
+
+@pytest.mark.parametrize(
+    "names", ["g,LL,UL", "MD,CI lower,CI upper", "g,g_LL,g_UP", "PhS,LL_PhS,UL_PhS", "SMD,Low,High"]
+)
+def test_a_difference_with_its_interval_is_on_its_own_scale(names):
+    found = roles_of(names.split(","), PLAIN)
+    assert [found.get(role) for role in ("yi", "lower", "upper")] == names.split(",")
+
+
+def test_a_ratio_with_negative_values_is_taken_as_a_logarithm():
+    found = roles_of(["OR", "lower", "upper"], PLAIN)
+    assert found["yi"] == "OR"
+
+
+def test_an_unnamed_estimate_is_a_ratio_when_its_intervals_are_even_on_the_log_scale():
+    found = roles_of(["Estimate", "lower", "upper"], RATIO)
+    assert found["est"] == "Estimate"
+
+
+@pytest.mark.parametrize(
+    "names", ["log OR,SE", "lnRR,se", "md_kg,se_kg", "Effect size,SE", "yi,sei"]
+)
+def test_an_estimate_with_its_standard_error_is_recognised(names):
+    found = roles_of(names.split(","), (PLAIN[0], ERRORS))
+    assert [found.get(role) for role in ("yi", "sei")] == names.split(",")
+
+
+def test_an_estimate_with_its_variance_is_recognised():
+    found = roles_of(["yi", "vi"], (PLAIN[0], ERRORS))
+    assert (found["yi"], found["vi"]) == ("yi", "vi")
+
+
+def test_a_ratio_beside_its_logarithm_is_taken_once():
+    found = roles_of(["RR", "log_RR", "se_logRR"], (RATIO[0], PLAIN[0], ERRORS))
+    assert (found["yi"], found["sei"]) == ("log_RR", "se_logRR")
+    assert "est" not in found
+
+
+def test_raw_data_go_before_a_given_effect():
+    names = ["mean.e", "sd.e", "n.e", "mean.c", "sd.c", "n.c", "Hedges_g", "SE"]
+    found = roles_of(names, (*MEANS, *OTHER, PLAIN[0], ERRORS))
+    assert found["m1i"] == "mean.e"
+    assert "yi" not in found
+
+
+def test_events_above_their_totals_are_no_events():
+    found = roles_of(["dropout.e", "n.e", "dropout.c", "n.c"], (EVENTS[1], EVENTS[0], *EVENTS[2:]))
+    assert "ai" not in found
+
+
+def test_ages_of_two_groups_are_no_events():
+    found = roles_of(["age.e", "n.e", "age.c", "n.c"], EVENTS)
+    assert "ai" not in found
+
+
+def test_one_group_and_correlations_are_recognised():
+    assert (
+        roles_of(["Events", "Total"], EVENTS[:2]).items() >= {"xi": "Events", "ni": "Total"}.items()
+    )
+    found = roles_of(["r", "n"], (PLAIN[0], EVENTS[1]))
+    assert (found["ri"], found["ni"]) == ("r", "n")
+
+
+def test_rows_of_a_trial_are_recognised():
+    table = make_table(
+        {
+            "Subject": [1, 1, 2, 2],
+            "Sequence": ["AB", "AB", "BA", "BA"],
+            "Period": [1, 2, 1, 2],
+            "Treatment": ["A", "B", "B", "A"],
+            "Outcome": [5.0, 6.1, 4.9, 5.5],
+        }
+    )
+    roles = guess_roles(table).table.roles
+    assert roles == {
+        "subject": "Subject",
+        "sequence": "Sequence",
+        "period": "Period",
+        "treatment": "Treatment",
+        "response": "Outcome",
+    }
+
+
+def test_study_and_year_are_told_from_numbers():
+    table = make_table(
+        {"trial": [1, 2], "author": ["Aronson", "Hart"], "year": [1948, 1977], "ablat": [44, 52]}
+    )
+    roles = guess_roles(table).table.roles
+    assert (roles["study"], roles["year"]) == ("author", "year")
+
+
+def test_blocks_side_by_side_are_offered_and_the_first_is_taken():
+    names = [
+        f"{q}{arm}_{when}" for when in ("eot_1", "fu_2") for arm in "ic" for q in ("m", "sd", "n")
+    ]
+    cells = (*MEANS, *OTHER, *OTHER, *MEANS)
+    columns = {"ID": STUDIES, **dict(zip(names, cells, strict=True))}
+    guess = guess_roles(make_table(columns))
+    assert [block.name for block in guess.blocks] == ["eot 1", "fu 2"]
+    assert guess.table.roles["m1i"] == "mi_eot_1"
+    changed, back = choose_block(guess.table, guess.blocks[1], guess.blocks).apply(guess.table)
+    assert changed.roles["m1i"] == "mi_fu_2"
+    assert back.apply(changed)[0] == guess.table
+
+
+def test_outcomes_one_under_the_other_are_counted():
+    table = make_table({"Outcome": ["SBP", "SBP", "LDL", None]}, {"Outcome": "outcome"})
+    assert outcomes(table) == {"SBP": 2, "LDL": 1}
+
+
+def test_what_a_person_said_stays():
+    table = make_table({"a": STUDIES, "Study": STUDIES}, {"a": "study"})
+    guessed = guess_roles(table).table
+    assert guessed.roles == {"study": "a"}
+    assert not guessed.columns[0].guessed
+
+
+def test_guesses_are_marked_and_have_a_reason():
+    guess = guess_roles(
+        make_table({"Study": STUDIES, "g": PLAIN[0], "LL": PLAIN[1], "UL": PLAIN[2]})
+    )
+    guessed = [c for c in guess.table.columns if c.role]
+    assert all(c.guessed and guess.reasons[c.id] for c in guessed)
+
+
+def test_a_column_that_fits_nothing_gets_no_role():
+    found = roles_of(["remarks", "q7"], (["a", "b", "c", "d"], [1.5, 2.5, 3.5, 4.5]))
+    assert found == {"study": "Study"}
