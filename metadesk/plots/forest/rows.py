@@ -1,0 +1,315 @@
+"""The rows of a forest plot, in order: headings, studies, subtotals, totals, prediction."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from metadesk.analysis.result import AnalysisResult, StudyResult
+from metadesk.document import MISSING_TEXT
+from metadesk.document.numbers import format_value
+from metadesk.models import FitResult
+from metadesk.plots.forest.options import ForestOptions
+from metadesk.plots.forest.style import Style
+from metadesk.table.table import NOT_A_STUDY
+
+Shape = Literal["none", "square", "hollow", "diamond", "light", "bar"]
+NOT_NEEDED = MISSING_TEXT
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the figure; numbers are on the natural scale, ``weight`` in percent.
+
+    ``cells`` holds words by column key. ``mark`` is the letter of a footnote.
+    """
+
+    id: str
+    label: str
+    shape: Shape = "none"
+    estimate: float = math.nan
+    lower: float = math.nan
+    upper: float = math.nan
+    weight: float = math.nan
+    cells: Mapping[str, str] = field(default_factory=dict)
+    bold: bool = False
+    muted: bool = False
+    small: bool = False
+    indent: bool = False
+    rule_above: bool = False
+    mark: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Studies that stand together, with the fit of their own where there is one."""
+
+    title: str
+    studies: tuple[StudyResult, ...]
+    fit: FitResult | None = None
+
+
+def sections_of(result: AnalysisResult, options: ForestOptions) -> tuple[Section, ...]:
+    """The studies to draw, in order and by subgroup where the result knows subgroups."""
+    shown = [
+        s
+        for s in result.studies
+        if s.used or (options.show_excluded and not s.empty and s.reason not in NOT_A_STUDY)
+    ]
+    titles = dict.fromkeys(s.subgroup for s in shown)
+    if not any(titles):
+        return (Section("", ordered(shown, options)),)
+    return tuple(
+        Section(
+            title or "Without a subgroup",
+            ordered([s for s in shown if s.subgroup == title], options),
+        )
+        for title in titles
+    )
+
+
+def ordered(studies: Sequence[StudyResult], options: ForestOptions) -> tuple[StudyResult, ...]:
+    """Sort studies as chosen; those that lack what is sorted by come last, ties as in the sheet."""
+    if options.order == "sheet":
+        return tuple(reversed(studies)) if options.reverse else tuple(studies)
+    have = [s for s in studies if _sort_key(s, options.order) is not None]
+    lack = [s for s in studies if _sort_key(s, options.order) is None]
+    have.sort(key=lambda s: _sort_key(s, options.order) or (), reverse=options.reverse)
+    return (*have, *lack)
+
+
+def _sort_key(study: StudyResult, order: str) -> tuple[float | str, ...] | None:
+    match order:
+        case "effect":
+            return None if math.isnan(study.yi) else (study.yi,)
+        case "weight":
+            return None if math.isnan(study.weight) else (-study.weight,)
+        case "year":
+            found = re.search(r"\d{4}", study.year or study.label)
+            return (float(found.group()),) if found else None
+        case _:
+            return (study.label.casefold(),)
+
+
+def footnote_letter(i: int) -> str:
+    """The name of the i-th footnote: a to z, then aa, ab and so on."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return (footnote_letter(i // 26 - 1) if i >= 26 else "") + letters[i % 26]
+
+
+def reasons_of(sections: Sequence[Section]) -> dict[str, str]:
+    """Each reason for which a drawn study is left out, with the letter of its footnote."""
+    reasons = dict.fromkeys(s.reason for c in sections for s in c.studies if not s.used)
+    return {reason: footnote_letter(i) for i, reason in enumerate(r for r in reasons if r)}
+
+
+def study_rows(
+    result: AnalysisResult,
+    sections: Sequence[Section],
+    style: Style,
+    digits: int,
+    data: Mapping[int, Mapping[str, str]],
+) -> list[Row]:
+    """Headings, studies and subtotals; ``data`` holds the raw data's cells by row id."""
+    letters = reasons_of(sections)
+    rows: list[Row] = []
+    titled = any(section.title for section in sections)
+    for i, section in enumerate(sections):
+        if titled:
+            rows.append(Row(f"section:{i}", section.title, bold=True))
+        for study in section.studies:
+            mark = "" if study.used else letters.get(study.reason, "")
+            rows.append(
+                _study(result, study, style, digits, data.get(study.row_id, {}), titled, mark)
+            )
+        if section.fit is not None:
+            rows += _subtotal(result, section, i, style, digits)
+    return rows
+
+
+def _study(
+    result: AnalysisResult,
+    study: StudyResult,
+    style: Style,
+    digits: int,
+    data: Mapping[str, str],
+    indent: bool,
+    mark: str,
+) -> Row:
+    effect = style.effect(study.effect, study.lower, study.upper, digits)
+    weight = style.number(study.weight, "percent", 1) if study.used else NOT_NEEDED
+    beside = style.number(study.weight_fixed, "percent", 1) if study.used else NOT_NEEDED
+    said = f"{study.label}: {result.family.short} {effect}"
+    said += f", weight {weight}" if study.used else f". Left out: {study.reason}"
+    return Row(
+        id=f"row:{study.row_id}",
+        label=study.label,
+        shape="square" if study.used else "hollow",
+        estimate=study.effect,
+        lower=study.lower,
+        upper=study.upper,
+        weight=study.weight,
+        cells={**data, "effect": effect, "weight": weight, "weight_beside": beside},
+        muted=not study.used,
+        indent=indent,
+        mark=mark,
+        tip=said,
+    )
+
+
+def _subtotal(
+    result: AnalysisResult, section: Section, i: int, style: Style, digits: int
+) -> list[Row]:
+    fit = section.fit
+    assert fit is not None
+    used = [s for s in section.studies if s.used]
+    shown = pooled_row(
+        result, fit, f"subtotal:{i}", style.subtotal, style, digits,
+        shape="light", weight=math.fsum(s.weight for s in used),
+    )  # fmt: skip
+    line = Row(
+        f"subtotal:{i}:spread", heterogeneity_text(fit, style), muted=True, small=True, indent=True
+    )
+    return [shown, line] if line.label else [shown]
+
+
+def total_rows(
+    result: AnalysisResult,
+    options: ForestOptions,
+    style: Style,
+    digits: int,
+    totals: Mapping[str, str],
+) -> list[Row]:
+    """The pooled effect, the other model beside it where asked for, and the prediction interval."""
+    fit = result.main
+    if fit is None or not has_pooled(fit):
+        return []
+    beside = companion_of(result) if options.show_companion else None
+    count = "1 study" if fit.k == 1 else f"{fit.k} studies"
+    label = style.total.format(count)
+    if beside is not None:
+        label = f"{_model_name(fit)} ({count})"
+    rows = [
+        pooled_row(
+            result, fit, "pooled", label, style, digits,
+            shape="diamond", weight=100.0, cells=totals, rule_above=True,
+        )
+    ]  # fmt: skip
+    if beside is not None:
+        name = f"{_model_name(beside)} ({count})"
+        weighed = {"weight_beside": style.number(100.0, "percent", 1)}
+        rows.append(
+            pooled_row(
+                result, beside, "companion", name, style, digits,
+                shape="light", bold=False, cells=weighed,
+            )
+        )  # fmt: skip
+    if options.show_prediction and fit.prediction is not None:
+        lower, upper = (result.natural(v) for v in (fit.prediction.lower, fit.prediction.upper))
+        said = f"{format_value(100 * fit.prediction.level, 'number')}% prediction interval"
+        ends = style.ends(lower, upper, digits)
+        rows.append(
+            Row(
+                "prediction", said, "bar", lower=lower, upper=upper, cells={"effect": ends},
+                tip=f"{said}: {ends}, {fit.prediction.method}",
+            )
+        )  # fmt: skip
+    return rows
+
+
+def pooled_row(
+    result: AnalysisResult,
+    fit: FitResult,
+    id: str,
+    label: str,
+    style: Style,
+    digits: int,
+    *,
+    shape: Shape,
+    weight: float = math.nan,
+    cells: Mapping[str, str] | None = None,
+    bold: bool = True,
+    rule_above: bool = False,
+) -> Row:
+    """The row of a pooled estimate."""
+    pooled = fit.pooled
+    ends = pooled.interval
+    estimate = result.natural(pooled.value)
+    lower = result.natural(ends.lower) if ends else math.nan
+    upper = result.natural(ends.upper) if ends else math.nan
+    effect = style.effect(estimate, lower, upper, digits)
+    words = {**(cells or {}), "effect": effect}
+    if not math.isnan(weight):
+        words["weight"] = style.number(weight, "percent", 1)
+    return Row(
+        id, label, shape, estimate, lower, upper, cells=words, bold=bold, rule_above=rule_above,
+        tip=f"{label}: {result.family.short} {effect}, {style.p(pooled.p)}",
+    )  # fmt: skip
+
+
+def has_pooled(fit: FitResult) -> bool:
+    """Whether a fit has one pooled effect, which a model with moderators has not."""
+    return len(fit.coefficients.names) == 1
+
+
+def companion_of(result: AnalysisResult) -> FitResult | None:
+    """The model of the other kind that stands beside the main one."""
+    fit = result.main
+    if fit is None:
+        return None
+    return next((c.fit for c in result.companions if c.fit.family != fit.family), None)
+
+
+def _model_name(fit: FitResult) -> str:
+    return {"fixed": "Fixed effect", "random": "Random effects"}.get(fit.family, fit.title)
+
+
+def heterogeneity_text(fit: FitResult, style: Style) -> str:
+    """The line about heterogeneity, each number with its name and method."""
+    spread = fit.heterogeneity
+    if spread is None:
+        return ""
+    if not spread.QE_df > 0:
+        return "Heterogeneity: not applicable"
+    parts: list[str] = []
+    if fit.family != "fixed":
+        tau2 = style.number(spread.tau2, "variance", tau2_digits(spread.tau2))
+        parts.append(f"τ² = {tau2} ({short_method(spread.tau2_method)})")
+    q, df = style.number(spread.QE, "statistic"), style.number(spread.QE_df, "df")
+    parts.append(f"χ² = {q}, df = {df} ({style.p(spread.QEp)})")
+    if not math.isnan(spread.I2):
+        parts.append(f"I² = {style.number(spread.I2, 'percent', 0)}")
+    return "Heterogeneity: " + "; ".join(parts)
+
+
+def test_text(fit: FitResult, style: Style) -> str:
+    """The line about the test of the pooled effect: statistic, degrees of freedom, P, its name."""
+    pooled = fit.pooled
+    coefficients = fit.coefficients
+    statistic = float(coefficients.stat[0])
+    if math.isnan(statistic):
+        return "Test of overall effect: not available"
+    by = coefficients.test.split(",")[0].removesuffix(" (z)")
+    shown = style.number(statistic, "statistic")
+    if math.isfinite(pooled.df):
+        head = f"t = {shown}, df = {style.number(pooled.df, 'df')}"
+    else:
+        head = f"z = {shown}"
+    return f"Test of overall effect: {head}, {style.p(pooled.p)} ({by})"
+
+
+def tau2_digits(tau2: float) -> int:
+    """Three digits after the point, or as many as show three that are not zero."""
+    if not 0 < tau2 < 0.01:
+        return 3
+    return min(2 - math.floor(math.log10(tau2)), 8)
+
+
+def short_method(title: str) -> str:
+    """The abbreviation in brackets at the end of a method's title, else the title."""
+    found = re.search(r"\(([A-Za-z0-9–-]+)\)$", title)
+    return found.group(1) if found else title
