@@ -4,8 +4,11 @@ from metadesk.catalogue import Catalogue
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.entry import StudyModel
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
+from metadesk.models.meta.mantel_haenszel import MantelHaenszel, fit_mantel_haenszel
 from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
+from metadesk.models.meta.peto import Peto, fit_peto
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
+from metadesk.models.meta.two_arms import TwoArms
 
 MODELS: Catalogue[StudyModel] = Catalogue("model")
 MODELS.add(
@@ -46,16 +49,47 @@ MODELS.add(
         fit=fit_mixed,
         reads="moderators",
     ),
+    StudyModel(
+        key="mh",
+        title="Mantel–Haenszel",
+        family="fixed",
+        sentence="Tables are pooled as counts; zero cells need no correction.",
+        assumption="All studies share one odds ratio, risk ratio or difference.",
+        question="What is the common effect when events are few or studies small?",
+        equation="{effect} = Σ R_i / Σ S_i over the studies' tables",
+        options=MantelHaenszel,
+        fit=fit_mantel_haenszel,
+        reads="counts",
+        measures=("OR", "RR", "RD", "IRR", "IRD"),
+    ),
+    StudyModel(
+        key="peto",
+        title="Peto",
+        family="fixed",
+        sentence="Observed minus expected events, summed; nothing is added to zero cells.",
+        assumption="All studies share one odds ratio, not far from 1; groups are of similar size.",
+        question="What is the common odds ratio when events are rare?",
+        equation="{effect} = Σ (O_i − E_i) / Σ V_i",
+        options=Peto,
+        fit=fit_peto,
+        reads="counts",
+        measures=("OR", "PETO"),
+    ),
 )
 
 __all__ = [
     "MODELS",
     "FixedEffect",
+    "MantelHaenszel",
     "MetaData",
     "MixedEffects",
+    "Peto",
     "RandomEffects",
     "StudyModel",
+    "TwoArms",
     "fit_fixed",
+    "fit_mantel_haenszel",
     "fit_mixed",
+    "fit_peto",
     "fit_random",
 ]

@@ -159,8 +159,12 @@ class Design:
         return replace(self, X=self.X[picked], cells=cells)
 
 
-def build_design(cells: Cells, terms: Sequence[Term], *, intercept: bool = True) -> Design:
+def build_design(
+    cells: Cells, terms: Sequence[Term], *, intercept: bool = True, k: int | None = None
+) -> Design:
     """Turn terms into a design matrix over the studies in ``cells``.
+
+    ``k`` counts the studies where there are no cells to tell (an intercept alone).
 
     Without an intercept the first factor gets an indicator for every level. Levels that no study
     has are left out.
@@ -180,7 +184,8 @@ def build_design(cells: Cells, terms: Sequence[Term], *, intercept: bool = True)
                     f"There is no column '{column}' for the moderator {term.title}. "
                     f"Known: {', '.join(sorted(known))}."
                 )
-    k = len(next(iter(cells.values()))) if cells else 0
+    if k is None:
+        k = len(next(iter(cells.values()))) if cells else 0
     full = not intercept
     settled: list[Settled] = []
     for term in terms:

@@ -11,14 +11,28 @@ import numpy as np
 from cases import Case, runs
 
 from metadesk.effects.compute import compute
-from metadesk.models import FitResult
+from metadesk.models import FitResult, Omnibus
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.design import Continuous, Factor, Interaction, build_design
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
+from metadesk.models.meta.mantel_haenszel import (
+    MantelHaenszel,
+    fit_mantel_haenszel,
+    study_effects,
+)
 from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
+from metadesk.models.meta.moderator_tests import (
+    likelihood_ratio,
+    variance_inflation,
+    wald_of_coefficients,
+    wald_of_combinations,
+)
+from metadesk.models.meta.permutation import Permutation, permutation_test
+from metadesk.models.meta.peto import Peto, fit_peto, peto_effects
 from metadesk.models.meta.prediction import prediction_interval
-from metadesk.models.meta.predictions import predict
+from metadesk.models.meta.predictions import linear_combinations, predict
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
+from metadesk.models.meta.two_arms import TwoArms
 
 FIXED = ("EE", "FE", "CE")
 TEST = {"z": "z", "t": "t", "knha": "hksj", "adhoc": "hksj-guarded"}
@@ -212,6 +226,7 @@ def moderated(case: Case, moderators: dict[str, Any]) -> tuple[MetaData, np.ndar
         {name: values[good] for name, values in cells.items()},
         terms,
         intercept=moderators.get("intercept", True),
+        k=int(good.sum()),
     )
     part = plain.take(good)
     data = MetaData.of(
@@ -256,9 +271,7 @@ def mixed_of(spec: dict[str, Any], **more: Any) -> MixedEffects:
 
 
 def omnibus(fit: FitResult) -> dict[str, Any]:
-    test = fit.omnibus[0]
-    df = [test.df1] if test.kind == "chi2" else [test.df1, test.df2]
-    return {"QM": test.statistic, "QM_df": df, "QMp": test.p}
+    return wald_entries(fit.omnibus[0])
 
 
 @runs("reg")
@@ -277,7 +290,40 @@ def regressed(case: Case) -> dict[str, Any]:
     if "newmods" in spec:
         rows = np.array([[*start, *row] for row in spec["newmods"]])
         found["predict_newmods"] = prediction_rows(fit, rows)
+    found["vif"] = variance_inflation(fit)
+    found |= further_tests(case, model, data, fit)
     return found
+
+
+def further_tests(
+    case: Case, model: MixedEffects, data: MetaData, fit: FitResult
+) -> dict[str, Any]:
+    """What the cases ask for by name: subsets, combinations, nested models, permutations."""
+    spec, found = case.spec, dict[str, Any]()
+    if "btt" in spec:
+        found |= wald_entries(wald_of_coefficients(fit, [i - 1 for i in spec["btt"]]))
+    if "wald_btt" in spec:
+        found["wald"] = wald_entries(wald_of_coefficients(fit, [i - 1 for i in spec["wald_btt"]]))
+    if "lincom" in spec:
+        rows = np.array(spec["lincom"], dtype=float)
+        c, joint = linear_combinations(fit, rows), wald_of_combinations(fit, rows)
+        found["lincom"] = {
+            "estimate": c.b, "se": c.se, "stat": c.stat, "pval": c.pval,
+            "QM": joint.statistic, "QMp": joint.p,
+        }  # fmt: skip
+    if "anova_reduced" in spec:
+        part, _ = moderated(case, spec["anova_reduced"])
+        lrt = likelihood_ratio(fit, fit_mixed(model, part))
+        found["lrt"] = asdict(lrt)
+    if "permutest" in case.expect:
+        got = permutation_test(model, data, Permutation("exact"))
+        found["permutest"] = {"pval": got.pval, "QMp": got.QMp}
+    return found
+
+
+def wald_entries(test: Omnibus) -> dict[str, Any]:
+    df = [test.df1] if test.kind == "chi2" else [test.df1, test.df2]
+    return {"QM": test.statistic, "QM_df": df, "QMp": test.p}
 
 
 def prediction_rows(fit: FitResult, X: np.ndarray) -> dict[str, Any]:
@@ -293,3 +339,71 @@ def collinear(case: Case) -> dict[str, Any]:
     return {
         **coefficients(fit), **statistics(fit), **omnibus(fit), "dropped": len(fit.status.aliased),
     }  # fmt: skip
+
+
+@runs("perm")
+def permuted(case: Case) -> dict[str, Any]:
+    data, _ = data_of(case)
+    spec = {"test": "z", **case.spec}
+    fit = fit_of(model_of(spec), data)
+    model = mixed_of(spec)
+    got = permutation_test(model, data, Permutation("exact"))
+    return {
+        "b": fit.coefficients.b[0], "stat": fit.coefficients.stat[0],
+        "pval_asymptotic": fit.coefficients.pval[0], "pval_permutation": got.pval[0],
+        "n_permutations": got.n,
+    }  # fmt: skip
+
+
+# --------------------------------------------------------------------------- counts
+
+
+def arms_of(case: Case) -> TwoArms:
+    rows = rows_of(case)
+    c = {role: case.column(name)[rows] for role, name in case.spec["roles"].items()}
+    if "x1i" in c:
+        columns = [c["x1i"], c["t1i"], c["x2i"], c["t2i"]]
+    else:
+        n1i = c["n1i"] if "n1i" in c else c["ai"] + c["bi"]
+        n2i = c["n2i"] if "n2i" in c else c["ci"] + c["di"]
+        columns = [c["ai"], n1i, c["ci"], n2i]
+    good = np.isfinite(columns).all(axis=0)
+    return TwoArms.of(case.spec["measure"], *(column[good] for column in columns))
+
+
+def count_entries(fit: FitResult, effects: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+    c = fit.coefficients
+    own = np.isfinite(effects[0])
+    found = {
+        "b": c.b[0], "se": c.se[0], "zval": c.stat[0], "pval": c.pval[0],
+        "ci_lb": c.ci_lb[0], "ci_ub": c.ci_ub[0], "weights": fit.weights,
+        "k_yi": int(own.sum()), "yi": effects[0][own], "vi": effects[1][own],
+        "exp": {"pred": np.exp(c.b[0]), "ci_lb": np.exp(c.ci_lb[0]), "ci_ub": np.exp(c.ci_ub[0])},
+    }  # fmt: skip
+    return {**statistics(fit), "k": fit.k, **found}
+
+
+@runs("mh")
+def mantel_haenszel(case: Case) -> dict[str, Any]:
+    data, given = arms_of(case), case.spec.get("options", {})
+    add, to = given.get("add", [0.5, 0.0]), given.get("to", ["only0", "none"])
+    if "add" in given and "to" not in given:
+        to = ["only0", "only0"]
+    spec = MantelHaenszel(
+        level=case.spec.get("level", 95) / 100.0, add=add[0], add_pooled=add[1], to=to[0],
+        to_pooled=to[1], drop00=given.get("drop00", True), correct=given.get("correct", True),
+    )  # fmt: skip
+    fit = fit_mantel_haenszel(spec, data)
+    found = count_entries(fit, study_effects(spec, data))
+    for name in ("CMH", "tarone", "breslow_day"):
+        test = fit.extra.get(name) or (fit.extra.get("MH") if name == "CMH" else None)
+        found[name] = test.value if test else None
+        found[f"{name}p" if name == "CMH" else f"{name}_p"] = test.p if test else None
+    return found
+
+
+@runs("peto")
+def peto(case: Case) -> dict[str, Any]:
+    data, given = arms_of(case), case.spec.get("options", {})
+    spec = Peto(level=case.spec.get("level", 95) / 100.0, **given)
+    return count_entries(fit_peto(spec, data), peto_effects(spec, data))

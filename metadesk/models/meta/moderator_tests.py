@@ -1,0 +1,174 @@
+"""Tests of moderators beyond the table of coefficients: subsets, nested models, collinearity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metadesk.errors import SpecProblem
+from metadesk.models.meta.data import INTERCEPT
+from metadesk.models.meta.design import Design
+from metadesk.models.meta.pooling import wald_test
+from metadesk.models.result import FitResult, Omnibus
+from metadesk.numerics.tails import chi2_sf, f_sf
+from metadesk.numerics.types import FloatMatrix, FloatVector
+
+ADJUSTMENTS = {
+    "none": "None",
+    "holm": "Holm",
+    "hochberg": "Hochberg",
+    "bonferroni": "Bonferroni",
+    "BH": "Benjamini–Hochberg (false discovery rate)",
+    "BY": "Benjamini–Yekutieli (false discovery rate, any dependence)",
+}
+
+
+@dataclass(frozen=True)
+class LikelihoodRatio:
+    """Likelihood-ratio comparison of a model with one nested in it."""
+
+    LRT: float
+    df: int
+    pval: float
+    tau2_full: float
+    tau2_reduced: float
+    QE_full: float
+    QE_reduced: float
+    R2: float
+
+
+def wald_of_coefficients(fit: FitResult, which: Sequence[int], title: str = "") -> Omnibus:
+    """Joint Wald test that the coefficients at positions ``which`` are zero."""
+    c = fit.coefficients
+    for i in which:
+        if not 0 <= i < len(c.names):
+            raise SpecProblem(
+                f"There is no coefficient {i + 1}; the model has {len(c.names)}: "
+                f"{', '.join(c.names)}."
+            )
+    words = title or f"Test of {', '.join(c.names[i] for i in which)}"
+    return wald_test(c.names, c.b, c.vb, c.df, list(which), words)
+
+
+def wald_of_terms(fit: FitResult, design: Design) -> tuple[Omnibus, ...]:
+    """One joint test a term of the design; dropped columns do not count."""
+    c = fit.coefficients
+    tests = []
+    for term, (first, last) in zip(design.terms, design.spans, strict=True):
+        names = [n for n in design.names[first:last] if n in c.names]
+        if names:
+            which = [c.names.index(n) for n in names]
+            tests.append(wald_of_coefficients(fit, which, f"Test of {term.title}"))
+    return tuple(tests)
+
+
+def wald_of_combinations(fit: FitResult, L: FloatMatrix) -> Omnibus:
+    """Joint test that all rows of ``L b`` are zero."""
+    c = fit.coefficients
+    rows = np.atleast_2d(np.asarray(L, dtype=float))
+    b, vb = rows.dot(c.b), rows.dot(c.vb).dot(rows.T)
+    m = int(np.linalg.matrix_rank(rows))
+    q = float(b.dot(np.linalg.pinv(vb, hermitian=True)).dot(b))
+    df2, title = float(np.min(c.df)), "Joint test of linear combinations"
+    if math.isinf(df2):
+        p = float(chi2_sf(q, m))
+        return Omnibus(title, q, "chi2", float(m), df2, p, c.names, "Wald chi-square")
+    p = float(f_sf(q / m, m, df2))
+    return Omnibus(title, q / m, "F", float(m), df2, p, c.names, "Wald F")
+
+
+def likelihood_ratio(full: FitResult, reduced: FitResult) -> LikelihoodRatio:
+    """Compare nested models by ``2 (ll_full - ll_reduced)``.
+
+    Raises
+    ------
+    SpecProblem
+        Where one model has no likelihood, where they do not count the same studies, or where
+        restricted likelihoods would be compared across different fixed effects.
+    """
+    a, b = full.statistics, reduced.statistics
+    if a is None or b is None:
+        raise SpecProblem("A likelihood-ratio test needs two models fitted by likelihood.")
+    if full.k != reduced.k:
+        raise SpecProblem(
+            f"The models count {full.k} and {reduced.k} studies; a likelihood-ratio test needs the "
+            "same ones. Leave out the studies with a missing moderator from both."
+        )
+    if (a.restricted or b.restricted) and full.coefficients.names != reduced.coefficients.names:
+        raise SpecProblem(
+            "Restricted likelihoods of models with different moderators cannot be compared; "
+            "choose maximum likelihood (ML) for tau²."
+        )
+    df = a.n_parameters - b.n_parameters
+    if df <= 0:
+        raise SpecProblem("The reduced model must have fewer parameters than the full one.")
+    lrt = 2.0 * (a.logLik - b.logLik)
+    h, g = full.heterogeneity, reduced.heterogeneity
+    if h is None or g is None:
+        raise SpecProblem("A likelihood-ratio test here needs models of heterogeneity.")
+    share = 100.0 * max(0.0, (g.tau2 - h.tau2) / g.tau2) if g.tau2 > 0.0 else math.nan
+    p = float(chi2_sf(lrt, df))
+    return LikelihoodRatio(lrt, df, p, h.tau2, g.tau2, h.QE, g.QE, share)
+
+
+def variance_inflation(fit: FitResult) -> FloatVector:
+    """Variance inflation factor of every coefficient but the intercept.
+
+    The diagonal of the inverse of the correlation matrix of the estimates.
+    """
+    c = fit.coefficients
+    keep = [i for i, name in enumerate(c.names) if name != INTERCEPT]
+    return np.diag(np.linalg.inv(_correlation(c.vb[np.ix_(keep, keep)]))).copy()
+
+
+def generalised_inflation(fit: FitResult, which: Sequence[int]) -> tuple[float, float]:
+    """GVIF of a group of coefficients and its ``1/(2m)`` power (Fox & Monette 1992).
+
+    ``det(R11) det(R22) / det(R)`` with R the correlations of the estimates without the intercept.
+    """
+    c = fit.coefficients
+    keep = [i for i, name in enumerate(c.names) if name != INTERCEPT]
+    R = _correlation(c.vb[np.ix_(keep, keep)])
+    inside = [keep.index(i) for i in which]
+    outside = [j for j in range(len(keep)) if j not in inside]
+    dets = [float(np.linalg.det(R[np.ix_(part, part)])) for part in (inside, outside)]
+    gvif = dets[0] * dets[1] / float(np.linalg.det(R))
+    return gvif, gvif ** (1.0 / (2.0 * len(inside)))
+
+
+def _correlation(V: FloatMatrix) -> FloatMatrix:
+    scale = 1.0 / np.sqrt(np.diag(V))
+    return V * scale[:, None] * scale
+
+
+def adjust_p(p: FloatVector, method: str) -> FloatVector:
+    """p-values adjusted for their number by ``method``, a key of :data:`ADJUSTMENTS`.
+
+    Step-down for Holm, step-up for Hochberg and the false discovery rate; NaN stays NaN and does
+    not count.
+    """
+    if method not in ADJUSTMENTS:
+        raise SpecProblem(f"There is no adjustment '{method}'; known: {', '.join(ADJUSTMENTS)}.")
+    out = np.array(p, dtype=float)
+    valid = np.flatnonzero(~np.isnan(out))
+    m = valid.size
+    if method == "none" or m == 0:
+        return out
+    order = valid[np.argsort(out[valid], kind="stable")]
+    ranked, rank = out[order], np.arange(1, m + 1)
+    if method == "bonferroni":
+        ranked = ranked * m
+    elif method == "holm":
+        ranked = np.maximum.accumulate(ranked * (m - rank + 1))
+    else:
+        factor = {
+            "hochberg": m - rank + 1.0,
+            "BH": m / rank,
+            "BY": m / rank * float(np.sum(1.0 / rank)),
+        }[method]
+        ranked = np.minimum.accumulate((ranked * factor)[::-1])[::-1]
+    out[order] = np.minimum(ranked, 1.0)
+    return out
