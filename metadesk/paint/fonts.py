@@ -12,6 +12,8 @@ from PySide6.QtGui import QFont, QFontDatabase, QGuiApplication
 from metadesk.errors import FileProblem
 from metadesk.figure.fonts import FALL_BACK, FAMILY, font_files
 
+UNITS = 100
+
 _registered = False
 _lock = Lock()
 _own_application: QGuiApplication | None = None
@@ -48,16 +50,16 @@ def _ensure_application() -> None:
 
 
 @lru_cache(maxsize=256)
-def painter_font(size: float, bold: bool, italic: bool, kerning: bool, logical_dpi: float) -> QFont:
-    """The figure's font at ``size`` points of the page, for a device of this resolution.
+def painter_font(size: float, bold: bool, italic: bool, kerning: bool) -> QFont:
+    """The figure's font at ``size`` points, in units of a hundredth of a point.
 
-    The size is set so that one point is one unit of the painter; the painter's own scale does the
-    rest. Without hinting the outlines, and so the widths, are the same at every scale.
+    Some of Qt's font engines round the size to whole units and advances to 1/64 of one; in so small
+    units neither can be seen, and without hinting the widths are the same at every scale.
     """
     ensure_fonts()
     font = QFont()
     font.setFamilies([FAMILY, FALL_BACK])
-    font.setPointSizeF(size * 72.0 / logical_dpi)
+    font.setPixelSize(max(round(size * UNITS), 1))
     font.setBold(bold)
     font.setItalic(italic)
     font.setKerning(kerning)

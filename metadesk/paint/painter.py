@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPolygonF, QTransform
 
 from metadesk.figure import Dot, Line, Mark, Page, Poly, Rect, Text
-from metadesk.figure.measure import bounds, mark_width
+from metadesk.figure.measure import bounds, left_edge
 from metadesk.figure.page import Bounds
-from metadesk.paint.fonts import painter_font
+from metadesk.paint.fonts import UNITS, painter_font
 
 HIGHLIGHT = QColor(47, 109, 181, 38)
 NO_BRUSH = QBrush(Qt.BrushStyle.NoBrush)
@@ -78,12 +78,18 @@ class _Brush:
 
     def __init__(self, painter: QPainter) -> None:
         self.painter = painter
-        self.dpi = float(painter.device().logicalDpiY())
+        self.points = painter.worldTransform()
+        self.type_units = QTransform(self.points).scale(1 / UNITS, 1 / UNITS)
+        self.in_type_units = False
         self.pen: object = None
         self.brush: object = None
         self.font: object = None
 
     def draw(self, mark: Mark) -> None:
+        is_text = isinstance(mark, Text)
+        if is_text is not self.in_type_units:
+            self.painter.setWorldTransform(self.type_units if is_text else self.points)
+            self.in_type_units = is_text
         match mark:
             case Text():
                 self._text(mark)
@@ -116,16 +122,9 @@ class _Brush:
             self.brush = brush
 
     def _text(self, mark: Text) -> None:
-        font = painter_font(mark.size, mark.bold, mark.italic, not mark.tabular, self.dpi)
+        font = painter_font(mark.size, mark.bold, mark.italic, not mark.tabular)
         if font is not self.font:
             self.painter.setFont(font)
             self.font = font
         self._style(_pen(mark.colour, 1.0, ()), None)
-        match mark.anchor:
-            case "start":
-                x = mark.x
-            case "middle":
-                x = mark.x - mark_width(mark) / 2
-            case "end":
-                x = mark.x - mark_width(mark)
-        self.painter.drawText(QPointF(x, mark.y), mark.text)
+        self.painter.drawText(QPointF(left_edge(mark) * UNITS, mark.y * UNITS), mark.text)
