@@ -8,8 +8,20 @@ from typing import Any
 import numpy as np
 from cases import Case, runs
 
+from metadesk.effects.compute import compute
 from metadesk.models import FitResult
 from metadesk.models.meta.glmm import CountData, CountMixed, fit_counts
+from metadesk.models.meta.multilevel import (
+    DependentData,
+    Factor,
+    Multilevel,
+    estimate_multilevel,
+    predict_multilevel,
+    profile_intervals,
+    report_multilevel,
+    robust_errors,
+)
+from metadesk.models.meta.wald import joint_test
 
 LME4_RELATIVE = ("UM.FS", "CM.AL", "PLO", "IRLN")
 
@@ -182,3 +194,236 @@ def predicted(fit: FitResult) -> dict[str, float]:
     if fit.prediction is not None:
         found |= {"pi_lb": fit.prediction.lower, "pi_ub": fit.prediction.upper}
     return found
+
+
+# The spec of one case leaves out the years its predictions are for.
+NEWMODS = {"mv.dat.konstantopoulos2011.3level.year.REML.t": [[1980.0], [1995.0]]}
+
+
+@runs("mv")
+def multilevel_model(case: Case) -> dict[str, Any]:
+    spec = case.spec
+    data = dependent(case)
+    wanted = Multilevel(
+        random="; ".join(random_words(term) for term in spec["random"]),
+        structure=next((t["struct"] for t in spec["random"] if "struct" in t), "CS"),
+        method=spec["method"],
+        test=spec.get("test", "z"),
+        df=spec.get("dfs", "residual"),
+        profile=False,
+        level=spec.get("level", 95) / 100,
+    )
+    found = estimate_multilevel(wanted, data)
+    fit = report_multilevel(wanted, found)
+    answer = {**table(fit), **components(fit, found), **wald_tests(fit, spec)}
+    s, h = fit.statistics, fit.heterogeneity
+    answer |= {
+        "k": fit.k, "p": len(fit.coefficients.names), "vb": fit.coefficients.vb,
+        "QE": h.QE, "QE_df": h.QE_df, "QEp": h.QEp, "logLik": s.logLik,
+        "deviance": s.deviance, "AIC": s.AIC, "BIC": s.BIC, "AICc": s.AICc,
+    }  # fmt: skip
+    if data.intercept_only:
+        answer["predict"] = first(predict_multilevel(fit, found, np.ones((1, 1)), wanted.level))
+    newmods = spec.get("newmods", NEWMODS.get(case.id))
+    if newmods is not None:
+        X = np.asarray(newmods, float)
+        if data.names[0] == "intrcpt":
+            X = np.column_stack([np.ones(len(X)), X])
+        answer["predict_newmods"] = predict_multilevel(fit, found, X, wanted.level)
+    if "profile_ci" in case.expect:
+        answer["profile_ci"] = profiles(found, wanted.level)
+    if "V_sum" in case.expect:
+        answer |= covariance_summary(data)
+    for asked in spec.get("robust", []):
+        answer[f"robust_{asked['type']}"] = robust_answer(wanted, found, asked)
+    return answer
+
+
+def random_words(term: dict[str, Any]) -> str:
+    if term["type"] == "intercept":
+        return "1 | " + "/".join(term["nested"])
+    return f"{term['inner']} | {term['outer']}"
+
+
+def dependent(case: Case) -> DependentData:
+    """Effects, covariance, moderators and groupings of the complete rows."""
+    spec = case.spec
+    if "es" in spec:
+        es = spec["es"]
+        roles = {role: case.column(name) for role, name in es["roles"].items()}
+        made = compute(es["measure"], roles, es.get("options", {}))
+        yi, own = made.yi, made.vi
+    else:
+        yi, own = case.column(spec["yi"]), None
+    X, names = design(case)
+    V = spec["V"]
+    vi = sampling_variances(case, own)
+    keep = np.isfinite(np.vstack([yi, vi, X.T])).all(axis=0)
+    if "rows" in spec:
+        chosen = np.zeros(keep.size, bool)
+        chosen[np.asarray(spec["rows"], int) - 1] = True
+        keep &= chosen
+    rows = np.flatnonzero(keep)
+    blocks = vi[rows] if V["type"] == "diagonal" else sampling_blocks(case, rows, vi)
+    return DependentData.of(yi[rows], blocks, X=X[rows], names=names, factors=groupings(case, rows))
+
+
+def groupings(case: Case, rows: np.ndarray) -> dict[str, Factor]:
+    """Grouping columns of the random effects and clusters; levels in the spec's order."""
+    spec = case.spec
+    wanted: set[str] = {asked["cluster"] for asked in spec.get("robust", [])}
+    for term in spec["random"]:
+        wanted |= set(term.get("nested", ())) | {term[x] for x in ("inner", "outer") if x in term}
+    given = {
+        term["column"]: [same(level) for level in term["levels"]]
+        for term in (spec.get("moderators") or {}).get("terms", [])
+        if term["type"] == "factor"
+    }
+    return {
+        name: Factor.of(name, [same(case.words(name)[i]) for i in rows], given.get(name))
+        for name in wanted
+    }
+
+
+def sampling_variances(case: Case, own: np.ndarray | None) -> np.ndarray:
+    V = case.spec["V"]
+    if V["type"] == "rows":
+        columns = np.column_stack([case.column(name) for name in V["columns"]])
+        labels, seen = case.words(V["cluster"]), {}
+        position = [seen.setdefault(label, []).append(i) or len(seen[label]) - 1
+                    for i, label in enumerate(labels)]  # fmt: skip
+        return columns[np.arange(len(position)), position]
+    name = V.get("vi") or V.get("args", {}).get("vi")
+    return own if own is not None and name == "vi" else case.column(name)
+
+
+def sampling_blocks(
+    case: Case, rows: np.ndarray, vi: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    V = case.spec["V"]
+    cluster = V["cluster"] if V["type"] == "rows" else V["args"]["cluster"]
+    labels = [case.words(cluster)[i] for i in rows]
+    blocks = []
+    for label in dict.fromkeys(labels):
+        index = np.array([i for i, other in enumerate(labels) if other == label])
+        if V["type"] == "rows":
+            columns = np.column_stack([case.column(name) for name in V["columns"]])
+            blocks.append((index, columns[rows[index]][:, : index.size]))
+        else:
+            sd = np.sqrt(vi[rows[index]])
+            blocks.append((index, constructed(case, rows[index]) * np.outer(sd, sd)))
+    return blocks
+
+
+def constructed(case: Case, rows: np.ndarray) -> np.ndarray:
+    """Assumed correlations of the sampling errors of one cluster."""
+    args = case.spec["V"]["args"]
+    n = rows.size
+    R = np.ones((n, n))
+    if "obs" in args:
+        obs = [same(case.words(args["obs"])[i]) for i in rows]
+        rho = np.atleast_1d(args["rho"]).astype(float)
+        kind = [same(case.words(args["type"])[i]) for i in rows] if "type" in args else obs
+        for i in range(n):
+            for j in range(n):
+                if "type" in args and kind[i] != kind[j]:
+                    R[i, j] *= rho[-1]
+                elif obs[i] != obs[j]:
+                    R[i, j] *= rho[0]
+    if "time1" in args:
+        time = case.column(args["time1"])[rows]
+        R *= float(args["phi"]) ** np.abs(time[:, None] - time[None, :])
+    if "grp1" in args:
+        R *= shared_groups(case, rows, args)
+    np.fill_diagonal(R, 1.0)
+    return R
+
+
+def shared_groups(case: Case, rows: np.ndarray, args: dict[str, Any]) -> np.ndarray:
+    """Correlation that comes from a group that two comparisons share."""
+    g1, g2 = ([case.words(args[g])[i] for i in rows] for g in ("grp1", "grp2"))
+    ones = np.ones(rows.size)
+    w1, w2 = (case.column(args[w])[rows] if w in args else ones for w in ("w1", "w2"))
+    total = w1 + w2
+    share = np.zeros((rows.size, rows.size))
+    for i in range(rows.size):
+        for j in range(rows.size):
+            scale = math.sqrt(1.0 / (total[i] * total[j]))
+            if g1[i] == g1[j]:
+                share[i, j] += math.sqrt(w2[i] * w2[j]) * scale
+            if g2[i] == g2[j]:
+                share[i, j] += math.sqrt(w1[i] * w1[j]) * scale
+            if g1[i] == g2[j]:
+                share[i, j] -= math.sqrt(w2[i] * w1[j]) * scale
+            if g2[i] == g1[j]:
+                share[i, j] -= math.sqrt(w1[i] * w2[j]) * scale
+    return share
+
+
+def covariance_summary(data: DependentData) -> dict[str, Any]:
+    V = np.diag(data.vi)
+    for rows, block in data.blocks:
+        V[np.ix_(rows, rows)] = block
+    return {
+        "V_first_rows": V[:6, :6],
+        "V_sum": V.sum(),
+        "V_logdet": np.linalg.slogdet(V)[1],
+    }
+
+
+def components(fit: FitResult, found: Any) -> dict[str, Any]:
+    parts = {letter: [c for c in fit.components if c.name.startswith(letter)]
+             for letter in ("sigma", "tau", "rho")}  # fmt: skip
+    answer: dict[str, Any] = {}
+    if parts["sigma"]:
+        answer["sigma2"] = [c.estimate for c in parts["sigma"]]
+        answer["sigma2_nlevels"] = [c.n_levels for c in parts["sigma"]]
+    if parts["tau"]:
+        covariance = found.machine.covariance
+        answer["tau2"] = [c.estimate for c in parts["tau"]]
+        answer["tau2_levels"] = list(covariance.matrices[0].levels)
+        answer["rho"] = [c.estimate for c in parts["rho"]]
+        answer["G"] = covariance.matrix(0, found.phi)
+    return answer
+
+
+def wald_tests(fit: FitResult, spec: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    if fit.omnibus:
+        answer |= joint(fit.omnibus[0])
+    if "wald_btt" in spec:
+        test = joint_test(fit.coefficients, [i - 1 for i in spec["wald_btt"]], "Wald")
+        answer["wald"] = {"QM": test.statistic, "QMp": test.p}
+    return answer
+
+
+def joint(test: Any) -> dict[str, Any]:
+    df = [test.df1] if test.kind == "chi2" else [test.df1, test.df2]
+    return {"QM": test.statistic, "QM_df": df, "QMp": test.p}
+
+
+def profiles(found: Any, level: float) -> list[dict[str, Any]]:
+    covariance = found.machine.covariance
+    names = (*covariance.tau_names, *covariance.rho_names)
+    values = [*found.variances, *found.correlations]
+    return [
+        {"component": name, "estimate": value, "ci_lb": interval.lower, "ci_ub": interval.upper}
+        for name, value, interval in zip(
+            names, values, profile_intervals(found, level), strict=True
+        )
+    ]
+
+
+def robust_answer(wanted: Multilevel, found: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    result = robust_errors(wanted, found, asked["type"], asked["cluster"])
+    c = result.coefficients
+    df = c.df[:1] if asked["type"].startswith("sandwich") else c.df
+    answer = {
+        "n_clusters": result.n_clusters, "b": c.b, "se": c.se, "stat": c.stat, "df": df,
+        "pval": c.pval, "ci_lb": c.ci_lb, "ci_ub": c.ci_ub, "vb": c.vb,
+    }  # fmt: skip
+    return answer | (joint(result.omnibus) if result.omnibus is not None else {})
+
+
+def first(prediction: dict[str, np.ndarray]) -> dict[str, float]:
+    return {name: float(values[0]) for name, values in prediction.items()}

@@ -48,7 +48,7 @@ def start_point(problem: Problem, data: CountData) -> Point:
     """Inverse-variance estimates of the effect and crude intercepts, no heterogeneity."""
     yi, vi = data.approximate_effects()
     root = 1.0 / np.sqrt(vi)
-    beta: FloatVector = np.linalg.lstsq(data.X * root[:, None], yi * root, rcond=None)[0]
+    beta = np.asarray(np.linalg.lstsq(data.X * root[:, None], yi * root, rcond=None)[0], float)
     rows = problem.offset.shape[0]
     if rows == 1:
         return Point(beta, np.zeros(0), np.zeros(0))

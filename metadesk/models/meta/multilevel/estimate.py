@@ -1,0 +1,329 @@
+"""Maximum (restricted) likelihood for the random part: Newton on the average information."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from metadesk.errors import NotEstimable, RankError
+from metadesk.models.meta.multilevel.blocks import (
+    Evaluation,
+    Stack,
+    components,
+    evaluate,
+    stack,
+)
+from metadesk.models.meta.multilevel.data import DependentData
+from metadesk.models.meta.multilevel.structures import (
+    Covariance,
+    RandomTerm,
+    Triangular,
+    covariance_of,
+)
+from metadesk.numerics.progress import SILENT, Progress
+from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector, IntVector
+
+_AT_ZERO = 1e-5
+_QUARTER = 0.5 * math.pi
+_PATIENCE = 10
+"""Steps with the average information before the exact second derivatives are worth their price."""
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """A model laid out for evaluation; ``scale`` is the unit in which variances are of order 1."""
+
+    data: DependentData
+    covariance: Covariance
+    stacks: tuple[Stack, ...]
+    clusters: IntVector
+    restricted: bool
+    log_det_xx: float
+    scale: float
+
+    def at(self, phi: FloatVector) -> Evaluation | None:
+        """Evaluate at standard deviations and angles of correlations; None outside the domain."""
+        if not self.covariance.within_domain(phi):
+            return None
+        return self.at_linear(self.covariance.linear(phi)[0])
+
+    def at_linear(self, gamma: FloatVector) -> Evaluation | None:
+        """Evaluate at the linear parameters of the covariance."""
+        return evaluate(self.stacks, gamma, self.data.k, self.restricted, self.log_det_xx)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Where the (restricted) likelihood is largest.
+
+    ``phi`` holds standard deviations (non-negative) and the angles of correlations;
+    ``hessian`` the negative second derivatives there.
+    """
+
+    machine: Machine
+    phi: FloatVector
+    found: Evaluation
+    hessian: FloatMatrix
+    iterations: int
+    converged: bool
+    boundary: tuple[str, ...]
+
+    @property
+    def variances(self) -> FloatVector:
+        """Variance components in the order of their names."""
+        return self.phi[: self.machine.covariance.n_tau] ** 2
+
+    @property
+    def correlations(self) -> FloatVector:
+        """Correlations in the order of their names."""
+        covariance = self.machine.covariance
+        return covariance.rho(self.phi[covariance.n_tau :])
+
+
+def lay_out(data: DependentData, terms: tuple[RandomTerm, ...], restricted: bool) -> Machine:
+    """Find the independent clusters and stack them.
+
+    Raises
+    ------
+    RankError
+        If the moderators are collinear or more than the effects.
+    """
+    covariance = covariance_of(terms, data)
+    groupings = [*covariance.groups, *_block_codes(data)]
+    clusters = components(data.k, groupings)
+    sign, log_det_xx = np.linalg.slogdet(data.X.T @ data.X)
+    if data.k < data.p or np.linalg.matrix_rank(data.X) < data.p or sign <= 0:
+        raise RankError(
+            f"The {data.p} columns ({', '.join(data.names)}) say the same thing in part, or are more "
+            f"than the {data.k} effects; leave one out."
+        )
+    if restricted and data.k == data.p:
+        raise NotEstimable(
+            f"{data.k} effects and {data.p} coefficients leave nothing to estimate variances from."
+        )
+    stacks = stack(data, clusters, [entry.part for entry in covariance.entries])
+    scale = math.sqrt(float(np.median(data.vi)))
+    return Machine(data, covariance, stacks, clusters, restricted, float(log_det_xx), scale)
+
+
+def _block_codes(data: DependentData) -> list[IntVector]:
+    """Rows with correlated sampling errors as one more grouping."""
+    if not data.blocks:
+        return []
+    codes = np.arange(data.k, dtype=np.int64)
+    for rows, _ in data.blocks:
+        codes[rows] = rows[0]
+    return [codes]
+
+
+def maximise(machine: Machine, progress: Progress = SILENT) -> Fit:
+    """Find the maximum from a start that splits the excess variance; the edges are checked.
+
+    A standard deviation of zero and a correlation at the end of its range are always stationary,
+    so a component that arrives there is accepted only if the score of its variance (or correlation)
+    does not point back inside; else it starts again from within.
+    """
+    fit = climb(machine, _start(machine), None, progress)
+    for _ in range(3):
+        edge = _edges(machine, fit.phi)
+        if not edge:
+            return fit
+        phi = fit.phi.copy()
+        for i, value in edge.items():
+            phi[i] = value
+        inward = _inward_scores(machine, phi, edge)
+        wrong = [i for i in edge if inward[i] > 1e-6]
+        found = machine.at(phi)
+        if found is None or (wrong and machine.covariance.unstructured):
+            return fit
+        if not wrong:
+            names = (*machine.covariance.tau_names, *machine.covariance.rho_names)
+            _, hessian = _derivatives(machine.covariance, phi, found)
+            at = tuple(names[i] for i in edge)
+            return Fit(machine, phi, found, hessian, fit.iterations, fit.converged, at)
+        for i in wrong:
+            phi[i] = 0.3 * machine.scale if i < machine.covariance.n_tau else 0.5 * phi[i]
+        fit = climb(machine, phi, None, progress)
+    return fit
+
+
+def _edges(machine: Machine, phi: FloatVector) -> dict[int, float]:
+    """Parameters that have arrived at an end of their range, and that end."""
+    n_tau = machine.covariance.n_tau
+    edge: dict[int, float] = {}
+    for i, value in enumerate(phi.tolist()):
+        if i < n_tau and value < _AT_ZERO * machine.scale:
+            edge[i] = 0.0
+        elif i >= n_tau and _QUARTER - abs(value) < 1e-4:
+            edge[i] = math.copysign(_QUARTER, value)
+    return edge
+
+
+def _inward_scores(machine: Machine, phi: FloatVector, edge: dict[int, float]) -> FloatVector:
+    """Second derivatives of the likelihood in the parameters at an edge, in units of the effects.
+
+    The first derivative is zero there; a positive second one means that the likelihood rises
+    inwards, i.e. that the score of the variance or correlation itself points inwards.
+    """
+    found = machine.at(phi)
+    scores = np.zeros(phi.size)
+    if found is None:
+        return scores
+    _, hessian = _derivatives(machine.covariance, phi, found)
+    for i in edge:
+        unit = machine.scale if i < machine.covariance.n_tau else 1.0
+        scores[i] = -hessian[i, i] * unit**2
+    return scores
+
+
+def _start(machine: Machine) -> FloatVector:
+    """Split what the residual variance exceeds the sampling variance by; correlations a half."""
+    data, covariance = machine.data, machine.covariance
+    resid = data.yi - data.X @ np.linalg.lstsq(data.X, data.yi, rcond=None)[0]
+    typical = 1.0 / float(np.mean(1.0 / data.vi))
+    spread = float(resid @ resid) / max(data.k - data.p, 1)
+    shared = len({span[0].start for span in covariance.spans}) + sum(
+        name.startswith("sigma") for name in covariance.tau_names
+    )
+    tau2 = max(spread - typical, 0.05 * typical) / max(shared, 1)
+    middle = np.maximum(0.5, covariance.rho_low + 0.1)
+    return np.concatenate([np.full(covariance.n_tau, math.sqrt(tau2)), covariance.free(middle)])
+
+
+def climb(
+    machine: Machine,
+    start: FloatVector,
+    held: BoolVector | None = None,
+    progress: Progress = SILENT,
+) -> Fit:
+    """Climb from ``start`` with the parameters in ``held`` staying where they are."""
+    covariance = machine.covariance
+    form: Covariance | Triangular = covariance
+    if covariance.unstructured and held is None:
+        form = Triangular(covariance, _unstructured_term(covariance))
+        start = form.from_natural(start)
+    free = np.ones(start.size, dtype=bool) if held is None else ~held
+    phi, now, count, converged = _newton(machine, form, start, free, progress)
+    if isinstance(form, Triangular):
+        phi = form.to_natural(phi)
+    _, hessian = _derivatives(covariance, phi, now)
+    return Fit(machine, phi, now, hessian, count, converged, ())
+
+
+def _unstructured_term(covariance: Covariance) -> int:
+    """Position of the term with a free correlation for every pair."""
+    sizes = [span[1].stop - span[1].start for span in covariance.spans]
+    return int(np.argmax(sizes))
+
+
+def _newton(
+    machine: Machine,
+    form: Covariance | Triangular,
+    start: FloatVector,
+    free: BoolVector,
+    progress: Progress,
+    iterations: int = 200,
+) -> tuple[FloatVector, Evaluation, int, bool]:
+    """Newton steps with halving.
+
+    Second derivatives: −J'(average information)J + Σ score ∂²gamma, exact at a component of zero,
+    where the first part vanishes.
+    """
+    unit = np.where(form.scaled, machine.scale, 1.0)
+    phi = start.copy()
+    now = machine.at_linear(form.linear(phi)[0])
+    if now is None:
+        raise NotEstimable(
+            "The covariance of the effects is not positive definite at the starting values; "
+            "check the sampling variances and covariances."
+        )
+    converged, count = not free.any(), 0
+    while count < iterations and not converged:
+        progress.step(min(count / 50.0, 0.99), "Estimating the variance components")
+        count += 1
+        gradient, hessian = _derivatives(form, phi, now)
+        if count > _PATIENCE:
+            hessian = _observed(machine, form, phi, hessian)
+        gradient, hessian = gradient * unit, hessian * np.outer(unit, unit)
+        step = np.zeros_like(phi)
+        pressed = form.positive & (phi < 1e-7 * machine.scale) & (gradient < 0.0)
+        move = free & ~pressed
+        step[move] = _uphill(gradient[move], hessian[np.ix_(move, move)])
+        decrement = float(gradient @ step)
+        converged = decrement < 1e-14 * (1.0 + abs(now.log_likelihood))
+        phi, now, moved = _halve(machine, form, phi, now, step * unit)
+        if not moved:
+            return phi, now, count, converged or decrement < 1e-7
+    return phi, now, count, converged
+
+
+def _derivatives(
+    form: Covariance | Triangular, phi: FloatVector, now: Evaluation
+) -> tuple[FloatVector, FloatMatrix]:
+    """Gradient and approximate negative Hessian in phi."""
+    _, jacobian = form.linear(phi)
+    gradient = now.score @ jacobian
+    hessian = jacobian.T @ now.information @ jacobian - form.bend(phi, now.score)
+    return gradient, hessian
+
+
+def _observed(
+    machine: Machine, form: Covariance | Triangular, phi: FloatVector, average: FloatMatrix
+) -> FloatMatrix:
+    """Exact negative Hessian, by differences of the analytic gradient; else the average one."""
+    observed = np.zeros_like(average)
+    for a in range(phi.size):
+        h = 1e-5 * (max(abs(float(phi[a])), 1e-3 * machine.scale) if form.scaled[a] else 1.0)
+        sides = []
+        for shift in (h, -h):
+            moved = phi.copy()
+            moved[a] += shift
+            gamma, jacobian = form.linear(moved)
+            there = machine.at_linear(gamma)
+            if there is None:
+                return average
+            sides.append(there.score @ jacobian)
+        observed[a] = -(sides[0] - sides[1]) / (2.0 * h)
+    return 0.5 * (observed + observed.T)
+
+
+def _uphill(gradient: FloatVector, information: FloatMatrix) -> FloatVector:
+    """Newton step; directions of wrong curvature are turned round, flat ones get small steps."""
+    if not gradient.size:
+        return gradient
+    values, vectors = np.linalg.eigh(0.5 * (information + information.T))
+    largest = float(np.abs(values).max())
+    curvature = np.maximum(np.abs(values), 1e-9 * max(largest, 1e-9))
+    return np.asarray(vectors @ ((vectors.T @ gradient) / curvature))
+
+
+def _halve(
+    machine: Machine,
+    form: Covariance | Triangular,
+    phi: FloatVector,
+    now: Evaluation,
+    step: FloatVector,
+) -> tuple[FloatVector, Evaluation, bool]:
+    """Take the step, halved while the likelihood falls.
+
+    A standard deviation shrinks to a twentieth at most and grows by five units at most; so does
+    an angle's distance from the end of its range.
+    """
+    positive, scaled = form.positive, form.scaled
+    limit = np.where(scaled, 5.0 * np.maximum(np.abs(phi), machine.scale), 1.0)
+    low = np.where(positive, 0.05 * phi, -np.inf)
+    low = np.where(scaled, low, -_QUARTER + 0.05 * (phi + _QUARTER))
+    high = np.where(scaled, np.inf, _QUARTER - 0.05 * (_QUARTER - phi))
+    fraction = 1.0 / max(1.0, float((np.abs(step) / limit).max(initial=0.0)))
+    slack = 1e-13 * (1.0 + abs(now.log_likelihood))
+    for _ in range(40):
+        candidate = phi + fraction * step
+        candidate = np.clip(candidate, low, high)
+        if form.within_domain(candidate):
+            trial = machine.at_linear(form.linear(candidate)[0])
+            if trial is not None and trial.log_likelihood >= now.log_likelihood - slack:
+                return candidate, trial, True
+        fraction *= 0.5
+    return phi, now, False
