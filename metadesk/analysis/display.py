@@ -13,14 +13,13 @@ from metadesk.document.numbers import NumberKind
 from metadesk.numerics.types import FloatVector
 
 Columns = Mapping[str, FloatVector]
-GROUP1, GROUP2 = "Treatment", "Control"
 
 
 def data_columns(
     columns: Columns, studies: tuple[StudyResult, ...], labels: Labels
 ) -> tuple[DataColumn, ...]:
     """Choose the raw data to show: events and totals, means and SDs, events and time, or sizes."""
-    first, second = labels.group1 or GROUP1, labels.group2 or GROUP2
+    first, second = labels.group1, labels.group2
     used = np.array([s.used for s in studies], dtype=bool)
     shown: list[tuple[str, str, str, NumberKind, FloatVector]] = []
     if {"ai", "ci"} <= set(columns):

@@ -14,6 +14,7 @@ from metadesk.analysis.display import data_columns
 from metadesk.analysis.result import DataColumn, StudyResult
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.suggest import suggest_measure
+from metadesk.analysis.wording import filled
 from metadesk.effects import MEASURES, EffectSizes, compute
 from metadesk.errors import DataProblem, SpecProblem
 from metadesk.numerics.types import FloatVector
@@ -90,15 +91,20 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
         )
     columns = {role: table.floats(column) for role, column in bound.items() if ROLES[role].numeric}
     effects = _effects(spec, measure, columns, table)
+    labels = filled(
+        spec.labels,
+        {role: column.name for role, column in bound.items()},
+        any(ROLES[role].arm == 2 for role in columns),
+    )
     studies = _with_effects(_rows(table, bound), effects, measure, spec.level)
     return Prepared(
-        spec=replace(spec, measure=measure),
+        spec=replace(spec, measure=measure, labels=labels),
         measure=measure,
         studies=studies,
         effects=effects,
         columns=columns,
         table=table,
-        data_columns=data_columns(columns, studies, spec.labels),
+        data_columns=data_columns(columns, studies, labels),
         reason=suggestion.reason if not spec.measure else "",
         fingerprint=fingerprint(spec, table, bound),
     )

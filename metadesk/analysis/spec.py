@@ -17,7 +17,10 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Labels:
-    """The words of this review that appear in tables and figures."""
+    """The words of this review that appear in tables and figures.
+
+    ``better`` says which direction is good for patients: 'lower', 'higher', or '' while nobody said.
+    """
 
     title: str = ""
     outcome: str = ""
@@ -25,6 +28,7 @@ class Labels:
     group2: str = ""
     favours_left: str = ""
     favours_right: str = ""
+    better: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ def _labels(given: Mapping[str, Any]) -> Labels:
     for name in given:
         if name not in known:
             raise SpecProblem(f"'labels' has no field '{name}'; it knows {', '.join(known)}.")
+    if given.get("better", "") not in ("", "lower", "higher"):
+        raise SpecProblem("'better' in 'labels' is lower, higher, or left empty.")
     return Labels(**{k: str(v) for k, v in given.items()})
 
 

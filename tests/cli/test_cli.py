@@ -1,0 +1,134 @@
+"""The program without a window: what it writes, what it says, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import openpyxl
+import pytest
+
+from metadesk.__main__ import main
+from metadesk.resources import example
+
+BCG = example("bcg_vaccine.xlsx")
+
+
+def refused(capsys, *words: str) -> str:
+    assert main(["analyse", *words]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("metadesk: ")
+    assert "Traceback" not in said
+    assert "\n" not in said
+    return said
+
+
+def test_analyse_writes_numbers_workbook_and_figures_and_says_where(tmp_path, capsys) -> None:
+    out = tmp_path / "new" / "folder"
+    assert main(["analyse", str(BCG), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    names = {p.name for p in out.iterdir()}
+    assert {"results.json", "results.xlsx", "forest.png", "forest.svg", "forest.pdf"} <= names
+    assert all(name in said for name in names)
+    assert "0.49" in said
+    assert "13 studies" in said
+
+
+def test_the_json_holds_every_number_at_full_precision(tmp_path) -> None:
+    main(["analyse", str(BCG), "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    text = json.dumps(found)
+    assert found["version"] >= 1
+    assert "-0.71453234" in text
+    assert "REML" in text
+
+
+def test_the_workbook_has_its_five_sheets(tmp_path) -> None:
+    main(["analyse", str(BCG), "--out", str(tmp_path)])
+    book = openpyxl.load_workbook(tmp_path / "results.xlsx")
+    assert book.sheetnames == ["Results", "Studies", "Heterogeneity", "Settings", "Figures"]
+
+
+@pytest.mark.parametrize(
+    ("words", "tau2"),
+    [
+        (["--tau2", "REML"], 0.313243258136),
+        (["--tau2", "DL"], 0.308760262862),
+        (["--tau2", "PM"], 0.318068452205),
+    ],
+)
+def test_options_on_the_command_line_change_the_number(tmp_path, words, tau2) -> None:
+    main(["analyse", str(BCG), "--measure", "RR", *words, "--out", str(tmp_path)])
+    text = (tmp_path / "results.json").read_text(encoding="utf-8")
+    assert str(tau2)[:11] in text
+
+
+def test_a_spec_file_and_the_same_options_give_the_same_numbers(tmp_path) -> None:
+    spec = tmp_path / "spec.json"
+    spec.write_text(
+        json.dumps({"measure": "OR", "model": "random",
+                    "model_options": {"tau2": "DL", "test": "z"}, "preset": ""}),
+        encoding="utf-8",
+    )  # fmt: skip
+    assert main(["analyse", str(BCG), "--spec", str(spec), "--out", str(tmp_path / "a")]) == 0
+    words = ["--measure", "OR", "--preset", "revman-5", "--out", str(tmp_path / "b")]
+    assert main(["analyse", str(BCG), *words]) == 0
+    first, second = (
+        json.loads((tmp_path / name / "results.json").read_text(encoding="utf-8")) for name in "ab"
+    )
+    assert first["results"]["main"]["coefficients"] == second["results"]["main"]["coefficients"]
+
+
+def test_a_study_left_out_is_named_with_its_reason(tmp_path) -> None:
+    from metadesk.formats import read_sheet
+
+    label = read_sheet(BCG).labels()[0]
+    words = ["--exclude", f"{label}=duplicate population", "--out", str(tmp_path)]
+    assert main(["analyse", str(BCG), *words]) == 0
+    text = (tmp_path / "results.json").read_text(encoding="utf-8")
+    assert "duplicate population" in text
+
+
+def test_a_file_that_is_not_there_is_one_sentence(capsys, tmp_path) -> None:
+    assert "none.xlsx" in refused(capsys, "none.xlsx", "--out", str(tmp_path))
+
+
+def test_wrong_words_are_one_sentence_that_helps(capsys, tmp_path) -> None:
+    out = ["--out", str(tmp_path)]
+    assert "no measure 'ORR'" in refused(capsys, str(BCG), "--measure", "ORR", *out)
+    assert "no model 'randm'" in refused(capsys, str(BCG), "--model", "randm", *out)
+    assert "tau2" in refused(capsys, str(BCG), "--tau2", "RMLE", *out)
+    assert "no column 'tpos'" in refused(capsys, str(BCG), "--role", "ai=tpos", *out)
+    assert "NAME=VALUE" in refused(capsys, str(BCG), "--option", "tau2", *out)
+    assert "such as 0.95" in refused(capsys, str(BCG), "--level", "95", *out)
+    assert "no study 'X'" in refused(capsys, str(BCG), "--exclude", "X=y", *out)
+
+
+def test_a_sheet_that_is_not_there_names_those_that_are(capsys, tmp_path) -> None:
+    said = refused(capsys, str(BCG), "--sheet", "Nope", "--out", str(tmp_path))
+    assert "Nope" in said
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(capsys, tmp_path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    assert "cannot be made" in refused(capsys, str(BCG), "--out", str(tmp_path / "file" / "x"))
+
+
+@pytest.mark.parametrize("what", ["measures", "models", "checks", "plots", "presets"])
+def test_every_catalogue_can_be_listed(what, capsys) -> None:
+    assert main(["list", what]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    assert all(len(line.split()) >= 3 for line in lines)
+
+
+def test_the_command_line_does_not_load_the_window(root, tmp_path) -> None:
+    code = (
+        "import sys; from metadesk.__main__ import main;"
+        f"main(['analyse', {str(BCG)!r}, '--out', {str(tmp_path)!r}]);"
+        "print('PySide6.QtWidgets' in sys.modules, 'scipy.stats' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "False False"
