@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import operator
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 from cases import Case, runs
 
 from metadesk.effects.compute import compute
+from metadesk.effects.transforms import harmonic_mean, transformation
 from metadesk.models import FitResult, Omnibus
+from metadesk.models.meta.blups import study_effects as true_effects
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.design import Continuous, Factor, Interaction, build_design
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
@@ -32,6 +35,7 @@ from metadesk.models.meta.peto import Peto, fit_peto, peto_effects
 from metadesk.models.meta.prediction import prediction_interval
 from metadesk.models.meta.predictions import linear_combinations, predict
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
+from metadesk.models.meta.subgroups import Subgroup, SubgroupAnalysis, analyse_subgroups
 from metadesk.models.meta.two_arms import TwoArms
 
 FIXED = ("EE", "FE", "CE")
@@ -407,3 +411,87 @@ def peto(case: Case) -> dict[str, Any]:
     data, given = arms_of(case), case.spec.get("options", {})
     spec = Peto(level=case.spec.get("level", 95) / 100.0, **given)
     return count_entries(fit_peto(spec, data), peto_effects(spec, data))
+
+
+# --------------------------------------------------------------------------- beside the mean
+
+
+@runs("blup")
+def blups(case: Case) -> dict[str, Any]:
+    if "moderators" in case.spec:
+        data, _ = moderated(case, case.spec["moderators"])
+        return asdict(true_effects(fit_mixed(mixed_of(case.spec), data), data))
+    data, _ = data_of(case)
+    return asdict(true_effects(fit_of(model_of(case.spec), data), data))
+
+
+@runs("subgroup")
+def subgroups(case: Case) -> dict[str, Any]:
+    spec = case.spec
+    data, rows = data_of(case)
+    words = case.words(spec["column"])
+    groups = [str(words[i]) for i in rows]
+    model = model_of(spec)
+    apart = analyse_subgroups(model, data, groups, spec["column"], order=spec["levels"])
+    alike = analyse_subgroups(
+        model, data, groups, spec["column"], order=spec["levels"], common_tau2=True
+    )
+    return {
+        "separate": {
+            "groups": [group_entries(g) for g in apart.groups],
+            "Q_between": apart.difference.statistic,
+            "Q_between_df": apart.difference.df1,
+            "Q_between_p": apart.difference.p,
+            "Q_within": apart.Q_within,
+        },
+        "common": common_entries(alike),
+    }
+
+
+def group_entries(group: Subgroup) -> dict[str, Any]:
+    c, h, pi = group.fit.coefficients, group.fit.heterogeneity, group.prediction
+    return {
+        "level": group.level, "k": group.k, "b": c.b[0], "se": c.se[0], "pval": c.pval[0],
+        "ci_lb": c.ci_lb[0], "ci_ub": c.ci_ub[0], "tau2": h.tau2, "I2": h.I2,
+        "QE": h.QE, "QEp": h.QEp,
+        "pi_lb": pi.lower if pi else None, "pi_ub": pi.upper if pi else None,
+    }  # fmt: skip
+
+
+def common_entries(analysis: SubgroupAnalysis) -> dict[str, Any]:
+    fit = analysis.model
+    h, c = fit.heterogeneity, fit.coefficients
+    means = [g.estimate for g in analysis.groups]
+    return {
+        "tau2": h.tau2, "I2": h.I2, "R2": h.R2, "QE": h.QE, "QEp": h.QEp, **omnibus(fit),
+        "group_b": [q.value for q in means], "group_se": [q.se for q in means],
+        "group_ci_lb": [q.interval.lower for q in means],
+        "group_ci_ub": [q.interval.upper for q in means],
+        "contrast_b": c.b[1:], "contrast_se": c.se[1:], "contrast_p": c.pval[1:],
+    }  # fmt: skip
+
+
+@runs("backtransform")
+def backtransformed(case: Case) -> dict[str, Any]:
+    data, rows = data_of(case)
+    fit = fit_of(model_of(case.spec), data)
+    c = fit.coefficients
+    ends = {"pred": c.b[0], "ci_lb": c.ci_lb[0], "ci_ub": c.ci_ub[0], **predicted(fit, "test")}
+    change = transformation(case.spec["transform"])
+    more = transform_arguments(case, fit, change, rows)
+    return {name: float(change(value, **more)) for name, value in ends.items()}
+
+
+def transform_arguments(
+    case: Case, fit: FitResult, change: Any, rows: np.ndarray
+) -> dict[str, Any]:
+    """The argument in R's words: ``list(ni=dat$ni)``, ``1/mean(1/dat$t1i)``, ``list(tau2=...)``."""
+    text = case.spec.get("transform_args")
+    if text is None:
+        return {}
+    if "tau2" in text:
+        return {"tau2": fit.heterogeneity.tau2}
+    column = case.column(text.split("dat$")[1].rstrip(")"))
+    value = harmonic_mean(column) if text.startswith("1/mean") else column
+    name = list(inspect.signature(change).parameters)[1]
+    return {name: value}
