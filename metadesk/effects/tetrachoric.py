@@ -59,7 +59,7 @@ def tetrachoric(columns: Columns, options: TetrachoricOptions) -> Computed:
     The model has as many parameters as the table has free cells, so the thresholds are the normal
     quantiles of the margins and r makes the first cell fit; the variance is that of r in the
     inverse of the observed information about r and both thresholds. metafor 5.1 stops short of the
-    maximum, by up to 2e-5 in r, and takes numerical derivatives; ``search='coarse'`` does as it does.
+    maximum, by up to 2e-5 in r, and takes numerical derivatives; ``search='coarse'`` does so too.
     """
     t = mended(columns, options)
     n = t.ni
@@ -77,8 +77,8 @@ def tetrachoric(columns: Columns, options: TetrachoricOptions) -> Computed:
         each = zip(r[solvable], cells.T, cuts.T, strict=True)
         vi[solvable] = [_variance_by_steps(*one) for one in each]
     else:
-        r[solvable] = _solve(*cuts, a[solvable])
-        vi[solvable] = _variance(r[solvable], *cuts, cells)
+        r[solvable] = _solve(cuts[0], cuts[1], a[solvable])
+        vi[solvable] = _variance(r[solvable], cuts[0], cuts[1], cells)
     reasons = (
         *t.reasons,
         Remark(margin, "Nobody, or everybody, has the event; there is nothing to correlate."),

@@ -8,6 +8,16 @@ import numpy as np
 from cases import Case, runs
 
 from metadesk.effects import EffectSizes, compute
+from metadesk.effects.aggregate import aggregate, covariance_of
+from metadesk.effects.conversions.delta import by_delta_method
+from metadesk.effects.conversions.fivenum import FiveNumbers, mean_sd
+from metadesk.effects.conversions.tables import (
+    table_from_chi_square,
+    table_from_odds_ratio,
+    table_from_phi,
+)
+from metadesk.effects.conversions.wald import from_wald
+from metadesk.effects.transforms import transformation
 
 
 def table_rows(case: Case) -> np.ndarray:
@@ -71,3 +81,90 @@ def effect_sizes(case: Case) -> dict[str, Any]:
         answer |= {"sei": got.sei, "zi": got.zi, "pval": got.pval}
         answer |= {"ci_lb": lower, "ci_ub": upper}
     return answer
+
+
+def _percent(level: float | None) -> float:
+    return 0.95 if level is None else level / 100.0
+
+
+@runs("conv_fivenum")
+def five_numbers(case: Case) -> dict[str, Any]:
+    """Means and SDs from order statistics."""
+    rows, spec = table_rows(case), case.spec
+    given = {name: case.column(column)[rows] for name, column in spec["roles"].items()}
+    words = spec.get("method", "default").lower()
+    named = (m for m in ("hozo2005", "wan2014", "bland2015") if words.startswith(m))
+    method = next(named, "default")
+    log_normal = spec.get("dist", "norm") == "lnorm"
+    mean, sd = mean_sd(FiveNumbers.of(**given), method, log_normal=log_normal)
+    return {"mean": mean, "sd": sd}
+
+
+@runs("conv_wald")
+def wald(case: Case) -> dict[str, Any]:
+    """Estimates and variances from intervals and tests."""
+    rows, spec = table_rows(case), case.spec
+    names = {"out": "out", "ci.lb": "lower", "ci.ub": "upper", "zval": "zval", "pval": "pval"}
+    given = {names[r]: case.column(c)[rows] for r, c in spec["roles"].items() if r in names}
+    transform = transformation(spec["transform"]) if spec.get("transform") else None
+    level = spec.get("level")
+    share = case.column(level)[rows] / 100.0 if isinstance(level, str) else _percent(level)
+    got = from_wald(**given, level=share, transform=transform)
+    return {"yi": got.yi, "vi": got.vi}
+
+
+@runs("conv_2x2")
+def two_by_two(case: Case) -> dict[str, Any]:
+    """Whole tables from an association and the margins."""
+    rows, spec = table_rows(case), case.spec
+    given = {role: case.column(name)[rows] for role, name in spec["roles"].items()}
+    margins = (given["ni"], given["n1i"], given["n2i"])
+    answers = []
+    if "ori" in given:
+        answers.append(table_from_odds_ratio(given["ori"], *margins))
+    if "ri" in given:
+        answers.append(table_from_phi(given["ri"], *margins))
+    if "x2i" in given:
+        yates = spec.get("correct", True)
+        answers.append(table_from_chi_square(given["x2i"], *margins, yates=yates))
+    cells = {name: getattr(answers[0], name) for name in ("ai", "bi", "ci", "di")}
+    for other in answers[1:]:
+        cells = {n: np.where(np.isnan(x), getattr(other, n), x) for n, x in cells.items()}
+    return cells
+
+
+@runs("conv_delta")
+def delta(case: Case) -> dict[str, Any]:
+    """Estimates on another scale."""
+    got = effects_from_spec(case)
+    yt, vt = by_delta_method(got.yi, got.vi, transformation(case.spec["transform"]))
+    return {"yi": yt, "vi": vt}
+
+
+@runs("aggregate")
+def aggregated(case: Case) -> dict[str, Any]:
+    """One estimate a cluster."""
+    rows, spec = table_rows(case), case.spec
+    got = effects_from_spec(case)
+    cluster = _labels(case, spec["cluster"], rows)
+    V = covariance_of(
+        got.vi,
+        cluster,
+        spec.get("struct", "CS"),
+        rho=spec.get("rho", 0.0),
+        phi=spec.get("phi", 1.0),
+        time=case.column(spec["time"])[rows] if spec.get("time") else None,
+        obs=_labels(case, spec["obs"], rows) if spec.get("obs") else None,
+    )
+    answer = aggregate(got.yi, V, weighted=spec.get("weighted", True))
+    return {
+        "cluster": list(answer.cluster), "ki": answer.ki, "yi": answer.yi, "vi": answer.vi,
+    }  # fmt: skip
+
+
+def _labels(case: Case, name: str, rows: np.ndarray) -> list[object]:
+    """Labels of a column: numbers where all are, words else."""
+    numbers = case.column(name)[rows]
+    if not np.isnan(numbers).any():
+        return [float(x) for x in numbers]
+    return [case.words(name)[int(i)] for i in rows]
