@@ -19,7 +19,7 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 class Labels:
     """The words of this review that appear in tables and figures.
 
-    ``better`` says which direction is good for patients: 'lower', 'higher', or '' while nobody said.
+    ``better`` says which direction is good for patients: 'lower', 'higher', or '' when nobody did.
     """
 
     title: str = ""

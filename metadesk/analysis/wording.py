@@ -15,7 +15,7 @@ from metadesk.analysis.spec import Labels
 GROUP1, GROUP2 = "Treatment", "Control"
 _PAIRS = (("ai", "ci"), ("m1i", "m2i"), ("n1i", "n2i"), ("x1i", "x2i"), ("sd1i", "sd2i"))
 _LEVELS = re.compile(r"\s*/\s*")
-_TOKENS = re.compile(r"[A-Za-zÀ-ž]{4,}")
+_TOKENS = re.compile(r"[A-Za-zÀ-ž]{5,}|[Dd]rug|[Ss]ham")
 _NOT_NAMES = frozenset(
     {"mean", "total", "event", "events", "number", "group", "size", "with", "without"}
 )
