@@ -127,10 +127,9 @@ _CLASS = {
     "tau2": "tau2",
 }  # fmt: skip
 _BLOCKS = {"blup": "blup", "individual_effects": "blup", "conditional_modes": "blup"}
-_FALL_BACK = {
-    "ci": "estimate", "varpar": "varcomp", "varcomp": "sd", "sd": "varcomp", "tau2": "default",
-    "df": "se", "blup": "estimate", "loglik": "default", "stat": "default", "p": "default",
-    "estimate": "default", "se": "default",
+_FALL_BACK: dict[str, tuple[str, ...]] = {
+    "ci": ("estimate",), "varpar": ("varcomp", "sd"), "varcomp": ("varpar", "sd"),
+    "sd": ("varcomp", "varpar"), "df": ("se",), "blup": ("estimate",),
 }  # fmt: skip
 
 
@@ -165,11 +164,10 @@ class _TrialTolerance:
             return dict(table["reml"])
         if "published" in path and "published" in table:
             return dict(table["published"])
-        kind: str | None = self._class(path)
-        while kind is not None:
-            if kind in table:
-                return dict(table[kind])
-            kind = _FALL_BACK.get(kind)
+        kind = self._class(path)
+        for name in (kind, *_FALL_BACK.get(kind, ())):
+            if name in table:
+                return dict(table[name])
         return dict(table.get("default") or table.get("estimate") or {"rel": 1e-6})
 
     def _bioequivalence(self, path: Path) -> str:

@@ -1,0 +1,1 @@
+"""Participant-level models: crossover and N-of-1 trials from their rows."""

@@ -1,0 +1,123 @@
+"""Columns of a trial sheet: levels compared as text, numbers read once, strictly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metadesk.numerics.types import BoolVector, FloatVector, IntVector
+
+RawCell = str | float | int | bool | None
+
+
+def as_words(cell: RawCell) -> str | None:
+    """Write a cell as the text that levels are compared by; empty cells and NaN are missing.
+
+    A number without a fraction is written without a point, so that ``1.0`` from a workbook and ``1``
+    from a text file are one level.
+    """
+    if cell is None:
+        return None
+    if isinstance(cell, float | np.floating):
+        if math.isnan(cell):
+            return None
+        return str(int(cell)) if float(cell).is_integer() else repr(float(cell))
+    words = str(cell).strip()
+    return words or None
+
+
+def as_number(cell: RawCell) -> float:
+    """Read a cell as a number; missing is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the cell holds something that is not a number.
+    """
+    if cell is None:
+        return math.nan
+    if isinstance(cell, str):
+        words = cell.strip()
+        return float(words) if words else math.nan
+    return float(cell)
+
+
+def in_order(levels: Iterable[str]) -> tuple[str, ...]:
+    """Order levels: by value if all look like numbers, else by their bytes."""
+    distinct = list(dict.fromkeys(levels))
+    try:
+        return tuple(sorted(distinct, key=lambda w: (float(w), w.encode())))
+    except ValueError:
+        return tuple(sorted(distinct, key=str.encode))
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """A column of levels: ``codes`` index ``levels``, -1 where the cell is empty."""
+
+    codes: IntVector
+    levels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cells: Sequence[RawCell]) -> Factor:
+        """Read the levels of a column."""
+        words = [as_words(c) for c in cells]
+        levels = in_order(w for w in words if w is not None)
+        at = {w: i for i, w in enumerate(levels)}
+        codes = np.fromiter((-1 if w is None else at[w] for w in words), dtype=np.int64)
+        return cls(codes, levels)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def missing(self) -> BoolVector:
+        """True where the cell is empty."""
+        return np.asarray(self.codes < 0)
+
+    def at(self, rows: IntVector | BoolVector) -> Factor:
+        """The same column on some rows, levels that no longer occur dropped."""
+        codes = self.codes[rows]
+        seen = np.zeros(len(self.levels) + 1, dtype=bool)
+        seen[codes] = True
+        kept = np.flatnonzero(seen[:-1])
+        if len(kept) == len(self.levels):
+            return Factor(codes, self.levels)
+        new = np.full(len(self.levels) + 1, -1, dtype=np.int64)
+        new[kept] = np.arange(len(kept))
+        return Factor(new[codes], tuple(self.levels[i] for i in kept))
+
+    def is_level(self, level: str) -> BoolVector:
+        """True in the rows that hold ``level``."""
+        return np.asarray(self.codes == self.levels.index(level))
+
+    def words(self) -> list[str | None]:
+        """The column as text again."""
+        return [None if c < 0 else self.levels[c] for c in self.codes]
+
+    def paired_with(self, other: Factor) -> Factor:
+        """The pairs of two columns as one column, written ``a:b``; ordered by a, then b."""
+        pair = np.where(
+            self.missing | other.missing, -1, self.codes * len(other.levels) + other.codes
+        )
+        found = np.unique(pair[pair >= 0])
+        names = tuple(
+            f"{self.levels[i]}:{other.levels[j]}"
+            for i, j in zip(found // len(other.levels), found % len(other.levels), strict=True)
+        )
+        return Factor(np.where(pair < 0, -1, np.searchsorted(found, pair)).astype(np.int64), names)
+
+
+def numbers_of(cells: Sequence[RawCell]) -> tuple[FloatVector, list[int]]:
+    """Read a column as numbers; the positions of cells that are not numbers come second."""
+    values = np.full(len(cells), np.nan)
+    wrong: list[int] = []
+    for i, cell in enumerate(cells):
+        try:
+            values[i] = as_number(cell)
+        except (ValueError, TypeError):
+            wrong.append(i)
+    return values, wrong
