@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metadesk.errors import DataProblem
+from metadesk.errors import DataProblem, SpecProblem
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 
@@ -147,7 +147,7 @@ def constructed_covariance(
     rho : float or (within, between), optional
         Correlation of estimates with different ``obs``.
     time1, time2 : (k,) arrays, optional
-        Time of the estimates; with ``time2`` an estimate contrasts two times.
+        Time of the estimates; ``time2`` is that of the second group, where it differs.
     phi : float, optional
         Correlation at a distance of one unit of time.
     grp1, grp2 : sequence, optional
@@ -164,6 +164,10 @@ def constructed_covariance(
     ----------
     Viechtbauer, function vcalc of metafor; Gleser & Olkin (2009) for shared groups.
     """
+    if (grp1 is None) != (grp2 is None):
+        raise SpecProblem("Shared groups need both groups of each contrast.")
+    if time2 is not None and grp2 is None:
+        raise SpecProblem("A second time needs the two groups of each contrast.")
     labels, rows = clusters(cluster)
     v = np.asarray(vi, dtype=float)
     blocks = []
@@ -171,10 +175,11 @@ def constructed_covariance(
         R = np.ones((len(at), len(at)))
         if rho is not None:
             R = R * _by_outcome(at, type_, obs, rho)
-        if phi is not None and time1 is not None:
-            R = R * _by_time(at, time1, time2, phi)
-        if grp1 is not None:
-            R = R * _by_groups(at, grp1, grp2, w1, w2)
+        if grp1 is not None and grp2 is not None:
+            R = R * _by_groups(at, (grp1, grp2), (w1, w2), (time1, time2), phi)
+        elif phi is not None and time1 is not None:
+            t = np.asarray(time1, dtype=float)[at]
+            R = R * phi ** np.abs(t[:, None] - t[None, :])
         if subgroup is not None:
             R = R * _same(at, subgroup)
         np.fill_diagonal(R, 1.0)
@@ -207,39 +212,28 @@ def _by_outcome(
     return np.where(same_type == 1.0, np.where(same_obs == 1.0, 1.0, within), between)
 
 
-def _by_time(
-    at: IntVector, time1: FloatVector, time2: FloatVector | None, phi: float
-) -> FloatMatrix:
-    t1 = np.asarray(time1, dtype=float)[at]
-    near = phi ** np.abs(t1[:, None] - t1[None, :])
-    if time2 is None:
-        return np.asarray(near)
-    t2 = np.asarray(time2, dtype=float)[at]
-    far = phi ** np.abs(t2[:, None] - t2[None, :])
-    across = phi ** np.abs(t1[:, None] - t2[None, :])
-    own = 2.0 * (1.0 - phi ** np.abs(t1 - t2))
-    own = np.where(own > 0, own, 1.0)
-    return np.asarray((near + far - across - across.T) / np.sqrt(own[:, None] * own[None, :]))
-
-
 def _by_groups(
     at: IntVector,
-    grp1: Sequence[object],
-    grp2: Sequence[object] | None,
-    w1: FloatVector | None,
-    w2: FloatVector | None,
+    groups: tuple[Sequence[object], Sequence[object]],
+    sizes: tuple[FloatVector | None, FloatVector | None],
+    times: tuple[FloatVector | None, FloatVector | None],
+    phi: float | None,
 ) -> FloatMatrix:
-    """Correlation of contrasts that share groups, each group's mean having variance 1/size."""
-    first = [grp1[int(i)] for i in at]
-    second = [None] * len(at) if grp2 is None else [grp2[int(i)] for i in at]
-    n1 = np.ones(len(at)) if w1 is None else np.asarray(w1, dtype=float)[at]
-    n2 = np.ones(len(at)) if w2 is None else np.asarray(w2, dtype=float)[at]
-    own = 1.0 / n1 + (0.0 if grp2 is None else 1.0 / n2)
-    R = np.zeros((len(at), len(at)))
-    sides = ((first, n1, 1.0), (second, n2, -1.0))
-    for names, sizes, sign in sides:
-        for others, other_sizes, other_sign in sides:
-            shared = np.array([[a is not None and a == b for b in others] for a in names])
-            share = np.sqrt(1.0 / (sizes[:, None] * other_sizes[None, :]))
-            R += sign * other_sign * shared * share
-    return R / np.sqrt(own[:, None] * own[None, :])
+    """Correlation of contrasts through the groups they share.
+
+    Each side of a contrast is a mean with variance 1/size; sides of the same group correlate by 1, or
+    by phi to the power of their distance in time.
+    """
+    names = [[side[int(i)] for i in at] for side in groups]
+    n = [np.ones(len(at)) if w is None else np.asarray(w, dtype=float)[at] for w in sizes]
+    first = np.zeros(len(at)) if times[0] is None else np.asarray(times[0], dtype=float)[at]
+    t = [first, first if times[1] is None else np.asarray(times[1], dtype=float)[at]]
+    C = np.zeros((len(at), len(at)))
+    for a, sign in ((0, 1.0), (1, -1.0)):
+        for b, other in ((0, 1.0), (1, -1.0)):
+            shared = np.array([[x == y for y in names[b]] for x in names[a]], dtype=float)
+            if phi is not None:
+                shared = shared * phi ** np.abs(t[a][:, None] - t[b][None, :])
+            C += sign * other * shared / np.sqrt(n[a][:, None] * n[b][None, :])
+    s = np.sqrt(np.diag(C))
+    return np.asarray(C / s[:, None] / s[None, :])

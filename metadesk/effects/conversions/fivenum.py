@@ -97,7 +97,7 @@ class FiveNumbers:
         """The logarithms of the numbers."""
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = [np.log(x) for x in (self.min, self.q1, self.median, self.q3, self.max)]
-            return FiveNumbers(*logs, n=self.n)
+            return FiveNumbers(logs[0], logs[1], logs[2], logs[3], logs[4], self.n)
 
 
 def _range_width(n: FloatVector) -> FloatVector:
