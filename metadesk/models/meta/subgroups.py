@@ -138,7 +138,7 @@ def separate_subgroups(
 
 
 def compare_estimates(estimates: Sequence[Quantity], what: str) -> Omnibus:
-    """Cochran's Q of independent estimates; NaN with fewer than two or with a zero standard error."""
+    """Cochran's Q of independent estimates; NaN with fewer than two or a standard error of 0."""
     b = np.array([q.value for q in estimates])
     se = np.array([q.se for q in estimates])
     names = tuple(q.name for q in estimates)
@@ -162,8 +162,9 @@ def analyse_subgroups(
 ) -> SubgroupAnalysis:
     """Subgroups of inverse-variance models, with tau² separate or common.
 
-    A common tau² is the residual tau² of a meta-regression on the groups; the test of differences is
-    then its test of moderators. With few studies a group (five or less) it is the steadier choice.
+    A common tau² is the residual tau² of a meta-regression on the groups; the test of
+    differences is then its test of moderators. With few studies a group (five or less) it is the
+    steadier choice.
     """
     if len(groups) != data.k:
         raise DataProblem(f"There are {data.k} studies but {len(groups)} values of {column}.")

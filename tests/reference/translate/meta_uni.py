@@ -35,6 +35,7 @@ from metadesk.models.meta.peto import Peto, fit_peto, peto_effects
 from metadesk.models.meta.prediction import prediction_interval
 from metadesk.models.meta.predictions import linear_combinations, predict
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
+from metadesk.models.meta.scale import LocationScale, fit_location_scale
 from metadesk.models.meta.subgroups import Subgroup, SubgroupAnalysis, analyse_subgroups
 from metadesk.models.meta.two_arms import TwoArms
 
@@ -495,3 +496,19 @@ def transform_arguments(
     value = harmonic_mean(column) if text.startswith("1/mean") else column
     name = list(inspect.signature(change).parameters)[1]
     return {name: value}
+
+
+@runs("scale")
+def location_scale(case: Case) -> dict[str, Any]:
+    spec = case.spec
+    part = spec.get("moderators", {"intercept": True, "terms": []})
+    data, _ = moderated(case, part)
+    spread, _ = moderated(case, spec["scale"])
+    model = LocationScale(
+        spec["method"], TEST[spec.get("test", "z")], spec.get("level", 95) / 100.0
+    )
+    fit = fit_location_scale(model, data, spread.design)
+    return {
+        **coefficients(fit.result), **asdict(fit.result.statistics), "tau2": fit.tau2,
+        "alpha": fit.alpha.b, "se_alpha": fit.alpha.se, "pval_alpha": fit.alpha.pval,
+    }  # fmt: skip
