@@ -9,6 +9,11 @@ import numpy as np
 from cases import Case, runs
 
 from metadesk.effects.compute import compute
+from metadesk.effects.dependence import (
+    BlockCovariance,
+    constructed_covariance,
+    covariance_from_rows,
+)
 from metadesk.models import FitResult
 from metadesk.models.meta.glmm import CountData, CountMixed, fit_counts
 from metadesk.models.meta.multilevel import (
@@ -297,67 +302,22 @@ def sampling_variances(case: Case, own: np.ndarray | None) -> np.ndarray:
     return own if own is not None and name == "vi" else case.column(name)
 
 
-def sampling_blocks(
-    case: Case, rows: np.ndarray, vi: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def sampling_blocks(case: Case, rows: np.ndarray, vi: np.ndarray) -> BlockCovariance:
     V = case.spec["V"]
-    cluster = V["cluster"] if V["type"] == "rows" else V["args"]["cluster"]
-    labels = [case.words(cluster)[i] for i in rows]
-    blocks = []
-    for label in dict.fromkeys(labels):
-        index = np.array([i for i, other in enumerate(labels) if other == label])
-        if V["type"] == "rows":
-            columns = np.column_stack([case.column(name) for name in V["columns"]])
-            blocks.append((index, columns[rows[index]][:, : index.size]))
-        else:
-            sd = np.sqrt(vi[rows[index]])
-            blocks.append((index, constructed(case, rows[index]) * np.outer(sd, sd)))
-    return blocks
-
-
-def constructed(case: Case, rows: np.ndarray) -> np.ndarray:
-    """Assumed correlations of the sampling errors of one cluster."""
-    args = case.spec["V"]["args"]
-    n = rows.size
-    R = np.ones((n, n))
-    if "obs" in args:
-        obs = [same(case.words(args["obs"])[i]) for i in rows]
-        rho = np.atleast_1d(args["rho"]).astype(float)
-        kind = [same(case.words(args["type"])[i]) for i in rows] if "type" in args else obs
-        for i in range(n):
-            for j in range(n):
-                if "type" in args and kind[i] != kind[j]:
-                    R[i, j] *= rho[-1]
-                elif obs[i] != obs[j]:
-                    R[i, j] *= rho[0]
-    if "time1" in args:
-        time = case.column(args["time1"])[rows]
-        R *= float(args["phi"]) ** np.abs(time[:, None] - time[None, :])
-    if "grp1" in args:
-        R *= shared_groups(case, rows, args)
-    np.fill_diagonal(R, 1.0)
-    return R
-
-
-def shared_groups(case: Case, rows: np.ndarray, args: dict[str, Any]) -> np.ndarray:
-    """Correlation that comes from a group that two comparisons share."""
-    g1, g2 = ([case.words(args[g])[i] for i in rows] for g in ("grp1", "grp2"))
-    ones = np.ones(rows.size)
-    w1, w2 = (case.column(args[w])[rows] if w in args else ones for w in ("w1", "w2"))
-    total = w1 + w2
-    share = np.zeros((rows.size, rows.size))
-    for i in range(rows.size):
-        for j in range(rows.size):
-            scale = math.sqrt(1.0 / (total[i] * total[j]))
-            if g1[i] == g1[j]:
-                share[i, j] += math.sqrt(w2[i] * w2[j]) * scale
-            if g2[i] == g2[j]:
-                share[i, j] += math.sqrt(w1[i] * w1[j]) * scale
-            if g1[i] == g2[j]:
-                share[i, j] -= math.sqrt(w2[i] * w1[j]) * scale
-            if g2[i] == g1[j]:
-                share[i, j] -= math.sqrt(w1[i] * w2[j]) * scale
-    return share
+    if V["type"] == "rows":
+        columns = [case.column(name)[rows] for name in V["columns"]]
+        return covariance_from_rows([case.words(V["cluster"])[i] for i in rows], columns)
+    given: dict[str, Any] = {}
+    for name, value in V["args"].items():
+        if name in ("obs", "type", "subgroup", "grp1", "grp2"):
+            key = "type_" if name == "type" else name
+            given[key] = [same(case.words(value)[i]) for i in rows]
+        elif name in ("time1", "time2", "w1", "w2"):
+            given[name] = case.column(value)[rows]
+        elif name in ("rho", "phi"):
+            given[name] = tuple(value) if isinstance(value, list) else float(value)
+    labels = [case.words(V["args"]["cluster"])[i] for i in rows]
+    return constructed_covariance(vi[rows], labels, **given)
 
 
 def covariance_summary(data: DependentData) -> dict[str, Any]:

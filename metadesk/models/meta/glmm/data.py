@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metadesk.errors import DataProblem
+from metadesk.errors import DataProblem, SpecProblem
+from metadesk.models.meta.two_arms import TwoArms
 from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector
 
 CountMeasure = Literal["OR", "IRR", "PLO", "IRLN"]
@@ -156,3 +157,24 @@ class CountData:
             raise DataProblem(
                 f"Row {i + 1} ({self.slab[i]}) {rule}; correct it or exclude the study."
             )
+
+
+def as_counts(data: CountData | TwoArms) -> CountData:
+    """Return the counts of two arms in the shape that these models read.
+
+    Raises
+    ------
+    SpecProblem
+        For a measure that no model of the counts estimates.
+    """
+    if isinstance(data, CountData):
+        return data
+    measures: dict[str, CountMeasure] = {"OR": "OR", "IRR": "IRR"}
+    if data.measure not in measures:
+        raise SpecProblem(
+            f"Models of the counts estimate odds ratios (OR) or rate ratios (IRR), not "
+            f"{data.measure}; choose one of these measures."
+        )
+    return CountData.of(
+        measures[data.measure], [data.x1i, data.x2i], [data.n1i, data.n2i], slab=data.slab
+    )

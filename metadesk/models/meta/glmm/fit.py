@@ -11,7 +11,7 @@ import numpy as np
 
 from metadesk.document import Note
 from metadesk.errors import NotEstimable, SpecProblem
-from metadesk.models.meta.glmm.data import CountData
+from metadesk.models.meta.glmm.data import CountData, as_counts
 from metadesk.models.meta.glmm.estimate import (
     Rule,
     start_point,
@@ -27,6 +27,7 @@ from metadesk.models.meta.glmm.heterogeneity import (
 )
 from metadesk.models.meta.glmm.newton import Optimum, Problem
 from metadesk.models.meta.glmm.problems import GROUP_CODING, CountModel, build
+from metadesk.models.meta.two_arms import TwoArms
 from metadesk.models.meta.wald import (
     coefficient_table,
     information_criteria,
@@ -98,14 +99,16 @@ class CountMixed:
     )
 
 
-def fit_counts(spec: CountMixed, data: CountData, progress: Progress = SILENT) -> FitResult:
+def fit_counts(
+    spec: CountMixed, data: CountData | TwoArms, progress: Progress = SILENT
+) -> FitResult:
     """Fit a generalised linear mixed model to the counts of the studies.
 
     Parameters
     ----------
     spec : CountMixed
         Model, method, test.
-    data : CountData
+    data : CountData or TwoArms
         Events and denominators. For two arms, studies without events in both (or, for risks, with
         events only) are left out and named: they say nothing about a ratio.
 
@@ -128,8 +131,9 @@ def fit_counts(spec: CountMixed, data: CountData, progress: Progress = SILENT) -
     Stijnen, Hamza & Özdemir (2010), Statist. Med. 29, 3046; Jackson et al. (2018), Statist. Med.
     37, 1059 (models 2 and 4 to 7); Turner et al. (2000) for UM.FS.
     """
-    model = suited_model(spec.model, data)
-    used = data.informative()
+    counts = as_counts(data)
+    model = suited_model(spec.model, counts)
+    used = counts.informative()
     refuse_infinite(used)
     if used.k < used.p:
         raise NotEstimable(

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metadesk.effects.dependence import BlockCovariance
 from metadesk.errors import DataProblem
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
@@ -133,14 +134,14 @@ class DependentData:
     def of(
         cls,
         yi: ArrayLike,
-        V: ArrayLike | Sequence[CovarianceBlock],
+        V: ArrayLike | Sequence[CovarianceBlock] | BlockCovariance,
         *,
         X: FloatMatrix | None = None,
         names: Sequence[str] = (INTERCEPT,),
         slab: Sequence[str] | None = None,
         factors: Mapping[str, Sequence[object] | Factor] | None = None,
     ) -> DependentData:
-        """Make the data from variances (k,), a full covariance matrix (k, k), or its blocks."""
+        """Make the data from variances (k,), a covariance matrix (k, k), or its blocks."""
         y = np.atleast_1d(np.asarray(yi, dtype=float))
         k = y.size
         vi, blocks = _read_covariance(V, k)
@@ -199,15 +200,17 @@ class DependentData:
                 np.linalg.cholesky(block)
             except np.linalg.LinAlgError:
                 raise DataProblem(
-                    f"The sampling covariance of {where} ({self.slab[int(rows[0])]}) is not positive "
-                    "definite: check for rows entered twice and for the assumed correlation."
+                    f"The sampling covariance of {where} ({self.slab[int(rows[0])]}) is not "
+                    "positive definite: check for rows entered twice and the assumed correlation."
                 ) from None
 
 
 def _read_covariance(
-    V: ArrayLike | Sequence[CovarianceBlock], k: int
+    V: ArrayLike | Sequence[CovarianceBlock] | BlockCovariance, k: int
 ) -> tuple[FloatVector, tuple[CovarianceBlock, ...]]:
-    """Variances and blocks from any of the three forms."""
+    """Variances and blocks from any of the forms."""
+    if isinstance(V, BlockCovariance):
+        V = list(zip(V.rows, V.blocks, strict=True))
     if isinstance(V, list | tuple) and V and isinstance(V[0], tuple):
         vi = np.full(k, np.nan)
         kept: list[CovarianceBlock] = []
@@ -231,7 +234,7 @@ def _read_covariance(
 
 
 def connected_rows(linked: FloatMatrix) -> IntVector:
-    """Number the connected components of a symmetric 0/1 matrix, in the order of their first rows."""
+    """Number the connected components of a symmetric 0/1 matrix by their first rows."""
     k = linked.shape[0]
     label = np.full(k, -1, dtype=np.int64)
     count = 0

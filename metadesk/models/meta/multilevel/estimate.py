@@ -96,8 +96,8 @@ def lay_out(data: DependentData, terms: tuple[RandomTerm, ...], restricted: bool
     sign, log_det_xx = np.linalg.slogdet(data.X.T @ data.X)
     if data.k < data.p or np.linalg.matrix_rank(data.X) < data.p or sign <= 0:
         raise RankError(
-            f"The {data.p} columns ({', '.join(data.names)}) say the same thing in part, or are more "
-            f"than the {data.k} effects; leave one out."
+            f"The {data.p} columns ({', '.join(data.names)}) say the same thing in part, or are "
+            f"more than the {data.k} effects; leave one out."
         )
     if restricted and data.k == data.p:
         raise NotEstimable(

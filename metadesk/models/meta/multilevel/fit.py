@@ -227,7 +227,7 @@ class _Report:
         return self.fit.machine.data
 
     def result(self) -> FitResult:
-        data, spec, fit = self.data, self.spec, self.fit
+        data, spec = self.data, self.spec
         table, robust = self._coefficients()
         which = moderator_positions(data.names)
         omnibus: tuple[Omnibus, ...] = ()
@@ -321,8 +321,8 @@ class _Report:
         if not self.fit.converged:
             notes.append(
                 Note(
-                    "The likelihood could not be maximised to full precision; a simpler random part "
-                    "may be all that the data carry.",
+                    "The likelihood could not be maximised to full precision; a simpler random "
+                    "part may be all that the data carry.",
                     "strong",
                     "not-converged",
                 )

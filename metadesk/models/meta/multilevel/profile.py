@@ -81,7 +81,7 @@ class _Profile:
         return 2.0 * (best - found.found.log_likelihood) - self.target
 
     def _inner_neighbour(self, value: float) -> FloatVector:
-        """Return the nearest solution between ``value`` and the maximum: continuation from within."""
+        """Return the nearest solution that lies between ``value`` and the maximum."""
         low, high = min(value, self.best), max(value, self.best)
         inside = [pair for pair in self.known if low <= pair[0] <= high]
         return min(inside, key=lambda pair: abs(pair[0] - value))[1]

@@ -2,8 +2,8 @@
 
 CR0 is the plain sandwich, CR1 multiplies it by n/(n − 1), CR2 adjusts residuals so that it is
 unbiased if the working covariance is right (Bell & McCaffrey 2002; Pustejovsky & Tipton 2018, with
-the fitted covariance as both weight and target). Degrees of freedom are Satterthwaite's; joint tests
-are Hotelling's T² approximation HTZ (Tipton & Pustejovsky 2015). ``sandwich`` and
+the fitted covariance as both weight and target). Degrees of freedom are Satterthwaite's; joint
+tests are Hotelling's T² approximation HTZ (Tipton & Pustejovsky 2015). ``sandwich`` and
 ``sandwich_adjusted`` are metafor's: CR0, and CR0 times n/(n − p), with t on n − p.
 """
 
@@ -38,7 +38,7 @@ ROBUST: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class RobustResult:
-    """Coefficients with cluster-robust errors, the joint test of the moderators, the cluster count."""
+    """Coefficients with cluster-robust errors, the joint test, the number of clusters."""
 
     kind: str
     n_clusters: int

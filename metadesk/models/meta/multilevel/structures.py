@@ -455,7 +455,8 @@ def _lags(structure: str, inner: Factor) -> list[tuple[float, FloatMatrix]]:
             times = np.array([float(level) for level in inner.levels])
         except ValueError:
             raise DataProblem(
-                f"'{inner.name}' must be a time in numbers for a continuous autoregressive structure."
+                f"'{inner.name}' must be a time in numbers for a continuous "
+                "autoregressive structure."
             ) from None
     distance = np.abs(times[:, None] - times[None, :])
     return [(float(lag), (distance == lag).astype(float)) for lag in np.unique(distance)]
