@@ -1,0 +1,107 @@
+"""One calm line above the sheet: what was recognised, and what is left to decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from metadesk.gui.sheet.colours import sheet_colours
+from metadesk.gui.sheet.words import (
+    banner_sentence,
+    columns_without_role,
+    has_guesses,
+    role_titles,
+)
+from metadesk.table import SetRoles, StudyTable
+
+if TYPE_CHECKING:
+    from metadesk.gui.session import Session
+
+
+class Banner(QFrame):
+    """Says what was recognised; lets the person confirm the guesses or go to what is missing."""
+
+    column_requested = Signal(int)  # position in the table
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("sheet_banner")
+        self._session = session
+        self._dismissed = False
+        self.label = QLabel(self)
+        self.label.setObjectName("banner_text")
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.confirm = self._button("banner_confirm", self.tr("Roles are right"))
+        self.confirm.clicked.connect(self._confirm)
+        self.show_next = self._button("banner_next", self.tr("Show the next"))
+        self.show_next.setToolTip(self.tr("Go to the next column without a role"))
+        self.show_next.clicked.connect(self._go_on)
+        self.dismiss = self._button("banner_dismiss", "✕")
+        self.dismiss.setAccessibleName(self.tr("Hide this line"))
+        self.dismiss.setToolTip(self.tr("Hide this line"))
+        self.dismiss.clicked.connect(self._dismiss)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 4, 6, 4)
+        layout.setSpacing(8)
+        layout.addWidget(self.label, 1)
+        for button in (self.confirm, self.show_next, self.dismiss):
+            layout.addWidget(button)
+        self._last_shown = -1
+        session.table_changed.connect(self._take_table)
+        self.restyle()
+        self._take_table(None)
+
+    def _button(self, name: str, text: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setObjectName(name)
+        button.setText(text)
+        button.setAccessibleName(text)
+        button.setAutoRaise(True)
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        return button
+
+    def restyle(self) -> None:
+        """Take the window's palette."""
+        colours = sheet_colours(self.palette())
+        accent, hover = colours.current.name(), colours.effect_header.name()
+        self.setStyleSheet(
+            f"#sheet_banner {{ background: {colours.effect.name()};"
+            f" border-bottom: 1px solid {colours.grid.name()}; }}"
+            f"QLabel {{ color: {colours.header_ink.name()}; }}"
+            f"QToolButton {{ color: {accent}; border: none; padding: 3px 8px;"
+            f" border-radius: 4px; }}"
+            f"QToolButton:hover, QToolButton:focus {{ background: {hover}; }}"
+        )
+
+    def _take_table(self, edit: object) -> None:
+        table = self._session.table
+        if edit is None:
+            self._dismissed, self._last_shown = False, -1
+        sentence = banner_sentence(table)
+        self.label.setText(sentence)
+        self.label.setToolTip("\n".join(role_titles(table)))
+        self.confirm.setVisible(has_guesses(table))
+        self.show_next.setVisible(bool(columns_without_role(table)))
+        self.setVisible(bool(sentence) and not self._dismissed and _has_decisions(table))
+
+    def _confirm(self) -> None:
+        table = self._session.table
+        said = tuple((c.id, c.role, False) for c in table.columns if c.guessed and c.role)
+        self._session.apply(SetRoles(said, self.tr("Confirm roles")))
+
+    def _go_on(self) -> None:
+        columns = columns_without_role(self._session.table)
+        if columns:
+            later = [i for i in columns if i > self._last_shown]
+            self._last_shown = (later or columns)[0]
+            self.column_requested.emit(self._last_shown)
+
+    def _dismiss(self) -> None:
+        self._dismissed = True
+        self.hide()
+
+
+def _has_decisions(table: StudyTable) -> bool:
+    return not table.n_rows or has_guesses(table) or bool(columns_without_role(table))

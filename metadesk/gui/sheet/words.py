@@ -1,0 +1,95 @@
+"""The sentences that the sheet says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metadesk.table import NOT_A_STUDY, ROLES, StudyTable
+
+REASONS = (
+    "Duplicate population",
+    "Wrong outcome",
+    "Wrong intervention or comparator",
+    "Wrong study design",
+    "High risk of bias",
+    "Data not usable",
+    "Outlier (sensitivity analysis)",
+)
+_KINDS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("events and totals", frozenset({"ai", "bi", "n1i", "p1i"})),
+    ("means and SDs", frozenset({"m1i"})),
+    ("medians", frozenset({"med1i"})),
+    ("events and person-time", frozenset({"x1i"})),
+    ("reported estimates", frozenset({"est", "yi", "oe"})),
+    ("correlations", frozenset({"ri"})),
+    ("events of one group", frozenset({"xi"})),
+    ("rows of trials", frozenset({"subject", "treatment"})),
+)
+
+
+def banner_sentence(table: StudyTable) -> str:
+    """One calm line on what was recognised and what is left to decide."""
+    if not table.columns or not table.n_rows:
+        return "Type into the sheet or paste a table from Excel; a double click names a column."
+    roles = {column.role for column in table.columns if column.role}
+    kinds = [name for name, marks in _KINDS if marks & roles]
+    rows = study_rows(table)
+    studies = _counted(rows, "study", "studies")
+    what = f"{studies}, {_listed(kinds)} recognised." if kinds else f"{studies}."
+    parts = [what, _left_out(table), _without_role(table)]
+    if not kinds:
+        parts.append("Click '+ role' in a header to say what a column is.")
+    return " ".join(part for part in parts if part)
+
+
+def study_rows(table: StudyTable) -> int:
+    """How many rows hold a study."""
+    notes = {row for row, reason in table.excluded.items() if reason in NOT_A_STUDY}
+    return sum(
+        1
+        for i, row_id in enumerate(table.row_ids)
+        if row_id not in notes and any(c.cells[i] is not None for c in table.columns)
+    )
+
+
+def columns_without_role(table: StudyTable) -> list[int]:
+    """Positions of the columns that hold something and have no role."""
+    return [
+        i
+        for i, column in enumerate(table.columns)
+        if column.role is None and any(v is not None for v in column.cells)
+    ]
+
+
+def has_guesses(table: StudyTable) -> bool:
+    """Whether a role is only a guess."""
+    return any(column.guessed and column.role for column in table.columns)
+
+
+def role_titles(table: StudyTable) -> list[str]:
+    """The titles of the guessed roles, for a tooltip."""
+    return [f"{c.name}: {ROLES[c.role].title}" for c in table.columns if c.guessed and c.role]
+
+
+def _left_out(table: StudyTable) -> str:
+    count = sum(1 for reason in table.excluded.values() if reason in NOT_A_STUDY)
+    if not count:
+        return ""
+    return f"{_counted(count, 'row', 'rows')} left out because {_is(count)} no study."
+
+
+def _is(count: int) -> str:
+    return "it is" if count == 1 else "they are"
+
+
+def _without_role(table: StudyTable) -> str:
+    count = len(columns_without_role(table))
+    return f"{_counted(count, 'column', 'columns')} without a role." if count else ""
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
