@@ -6,24 +6,25 @@ It reads nothing, writes nothing and keeps nothing; the same spec and sheet give
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from metadesk import __version__
+from metadesk.analysis.fitting import fit_model
 from metadesk.analysis.prepare import Prepared, check_usable, prepare
+from metadesk.analysis.presets import DEFAULT_PRESET, PRESETS
+from metadesk.analysis.readers import READERS, read_effects
 from metadesk.analysis.result import AnalysisResult, Companion, StudyResult
 from metadesk.analysis.settings import settings_of
 from metadesk.analysis.spec import AnalysisSpec
+from metadesk.analysis.subgroups import analysed_subgroups, subgroup_words
 from metadesk.document import Note
 from metadesk.effects.measures import MEASURES
 from metadesk.errors import MetadeskError
 from metadesk.models import FitResult
 from metadesk.models.meta import MODELS
-from metadesk.models.meta.data import MetaData
 from metadesk.numerics.progress import SILENT, Progress
-from metadesk.options import from_plain, options_of
+from metadesk.numerics.types import IntVector
 from metadesk.table import StudyTable
 
 __all__ = ["Prepared", "fit", "prepare", "run"]
@@ -74,74 +75,84 @@ def fit(prepared: Prepared, progress: Progress = SILENT) -> AnalysisResult:
     )
     try:
         check_usable(prepared)
-        data = study_data(prepared)
-        progress.step(0.1, MODELS[spec.model].title)
-        main = fit_model(spec.model, spec.model_options, spec.level, data, progress)
+        return _fitted(blank, prepared, progress)
     except MetadeskError as problem:
         return replace(blank, problem=str(problem))
-    progress.step(0.8, "Fixed and random effects beside it")
-    companions = _companions(spec, data, main, progress)
+
+
+def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> AnalysisResult:
+    spec = prepared.spec
+    entry = MODELS[spec.model]
+    progress.step(0.1, entry.title)
+    found = READERS[entry.reads](prepared, spec.model_options)
+    prepared = replace(prepared, studies=_marked(prepared.studies, found.dropped))
+    main = fit_model(spec.model, spec.model_options, spec.level, found.data, progress)
+    progress.step(0.7, "Fixed and random effects beside it")
+    companions = _companions(prepared, main, progress)
+    subgroups = analysed_subgroups(prepared, found, progress) if spec.subgroup else None
+    studies = _weighted(prepared.studies, main, companions, found.rows)
     return replace(
         blank,
-        studies=_weighted(prepared.studies, main, companions),
+        studies=_grouped(studies, prepared) if spec.subgroup else studies,
         main=main,
         companions=companions,
+        subgroups=subgroups,
+        design=getattr(found.data, "design", None),
         notes=main.notes + _row_notes(prepared.studies),
         settings=settings_of(prepared, main),
     )
 
 
-def study_data(prepared: Prepared) -> MetaData:
-    """The effects of the studies that are used, as the models read them."""
-    assert prepared.effects is not None
-    rows = np.array([i for i, s in enumerate(prepared.studies) if s.used], dtype=int)
-    effects = prepared.effects
-    weights = prepared.columns.get("weights")
-    return MetaData.of(
-        effects.yi[rows],
-        effects.vi[rows],
-        slab=[prepared.studies[i].label for i in rows],
-        ni=effects.ni[rows],
-        weights=None if weights is None else weights[rows],
+def _marked(
+    studies: tuple[StudyResult, ...], dropped: Mapping[int, str]
+) -> tuple[StudyResult, ...]:
+    if not dropped:
+        return studies
+    return tuple(
+        replace(s, used=False, reason=dropped[i]) if i in dropped else s
+        for i, s in enumerate(studies)
     )
 
 
-def fit_model(
-    key: str, options: Any, level: float, data: MetaData, progress: Progress = SILENT
-) -> FitResult:
-    """Fit one model of the catalogue with options given by name."""
-    entry = MODELS[key]
-    known = {option.name for option in options_of(entry.options)}
-    given = dict(options) | ({"level": level} if "level" in known else {})
-    return entry.fit(from_plain(entry.options, given, where=f"model {key}"), data, progress)
-
-
-def _companions(
-    spec: AnalysisSpec, data: MetaData, main: FitResult, progress: Progress
-) -> tuple[Companion, ...]:
-    """Fixed and random effects always stand side by side, whichever is the main model."""
-    from metadesk.analysis.presets import DEFAULT_PRESET, PRESETS
-
-    random_options = PRESETS[DEFAULT_PRESET].model_options
+def _companions(prepared: Prepared, main: FitResult, progress: Progress) -> tuple[Companion, ...]:
+    """Fixed and random effects always stand side by side, then what else was asked for."""
+    spec = prepared.spec
+    data = read_effects(prepared, {}).data
     fits = []
-    for key, options in (("random", random_options), ("fixed", {})):
+    for key, options in (("random", PRESETS[DEFAULT_PRESET].model_options), ("fixed", {})):
         found = main if spec.model == key else fit_model(key, options, spec.level, data, progress)
         fits.append(Companion(key, MODELS[key].title, found))
+    for number, other in enumerate(spec.compare, start=1):
+        progress.step(0.8, "Other models beside it")
+        key, options = str(other["model"]), other.get("options", {})
+        wanted = replace(spec, model=key, moderators=str(other.get("moderators", "")))
+        read = READERS[MODELS[key].reads](replace(prepared, spec=wanted), options)
+        fit = fit_model(key, options, spec.level, read.data, progress)
+        label = str(other.get("label", "")) or fit.title
+        fits.append(Companion(f"other-{number}", label, fit))
     return tuple(fits)
 
 
 def _weighted(
-    studies: tuple[StudyResult, ...], main: FitResult, companions: tuple[Companion, ...]
+    studies: tuple[StudyResult, ...],
+    main: FitResult,
+    companions: tuple[Companion, ...],
+    rows: IntVector,
 ) -> tuple[StudyResult, ...]:
     fixed = next((c.fit for c in companions if c.key == "fixed"), None)
-    mine = iter(_list(main))
+    mine = dict(zip(rows.tolist(), _list(main), strict=False))
     beside = iter(_list(fixed))
     return tuple(
-        replace(s, weight=next(mine, math.nan), weight_fixed=next(beside, math.nan))
+        replace(s, weight=mine.get(i, math.nan), weight_fixed=next(beside, math.nan))
         if s.used
         else s
-        for s in studies
+        for i, s in enumerate(studies)
     )
+
+
+def _grouped(studies: tuple[StudyResult, ...], prepared: Prepared) -> tuple[StudyResult, ...]:
+    words = subgroup_words(prepared)
+    return tuple(replace(s, subgroup=w) for s, w in zip(studies, words, strict=True))
 
 
 def _list(found: FitResult | None) -> list[float]:

@@ -7,8 +7,7 @@ is rounded. Every row of the sheet is in ``studies``, used or with the reason wh
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.document import Note
@@ -16,6 +15,8 @@ from metadesk.document.numbers import NumberKind
 from metadesk.effects.measure import Measure, Scale
 from metadesk.effects.measures import MEASURES
 from metadesk.models import FitResult
+from metadesk.models.meta.design import Design
+from metadesk.models.meta.subgroups import SubgroupAnalysis
 
 RESULT_VERSION = 1
 
@@ -95,6 +96,9 @@ class Setting:
 class AnalysisResult:
     """What one request found in one sheet.
 
+    ``companions`` are the models side by side, random and fixed effects always first; ``subgroups``
+    and ``design`` (the moderators of the main fit) are there when they were asked for.
+
     ``main`` is None when nothing could be pooled; ``problem`` then says why in one sentence, and
     whatever is known about the studies is still here. ``fingerprint`` identifies spec and data.
     """
@@ -109,7 +113,8 @@ class AnalysisResult:
     problem: str = ""
     notes: tuple[Note, ...] = ()
     settings: tuple[Setting, ...] = ()
-    moderator_values: Mapping[str, tuple[float | str, ...]] = field(default_factory=dict)
+    subgroups: SubgroupAnalysis | None = None
+    design: Design | None = None
     fingerprint: str = ""
     sheet: str = ""
     source: str = ""

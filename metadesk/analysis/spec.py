@@ -38,7 +38,9 @@ class AnalysisSpec:
     ``measure`` is a key of ``effects.MEASURES`` ('' lets the engine take what the roles suggest),
     ``model`` one of ``models.meta.MODELS``. Options are plain mappings here and are checked against
     the option fields of their family. ``roles`` maps a role to a column name and overrides what the
-    sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``; ``routes`` maps a
+    sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``. ``subgroup`` names
+    a column, ``subgroup_tau2`` says whether its groups share one tau². ``compare`` lists further models
+    to stand beside the main one, each with ``model``, ``options`` and ``moderators``. ``routes`` maps a
     row id to the route a person chose for it.
     """
 
@@ -50,6 +52,8 @@ class AnalysisSpec:
     roles: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     moderators: str = ""
     subgroup: str = ""
+    subgroup_tau2: str = "separate"
+    compare: tuple[Mapping[str, Any], ...] = ()
     routes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     sheet: str = ""
     labels: Labels = field(default_factory=Labels)
@@ -67,6 +71,8 @@ class AnalysisSpec:
             value = getattr(self, f.name)
             if isinstance(value, Labels):
                 value = {g.name: getattr(value, g.name) for g in fields(value)}
+            elif isinstance(value, tuple):
+                value = [dict(one) for one in value]
             elif isinstance(value, Mapping):
                 value = {str(k): list(v) if isinstance(v, tuple) else v for k, v in value.items()}
             plain[f.name] = value
@@ -101,12 +107,25 @@ class AnalysisSpec:
             values["labels"] = _labels(values["labels"])
         if "routes" in values:
             values["routes"] = {int(k): str(v) for k, v in values["routes"].items()}
+        if values.get("subgroup_tau2", "separate") not in ("separate", "common"):
+            raise SpecProblem("'subgroup_tau2' in the spec is separate or common.")
+        values["compare"] = tuple(_other_model(one) for one in values.get("compare", ()))
         level = values.get("level", 0.95)
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
             raise SpecProblem(
                 f"'level' is the confidence level as a proportion, such as 0.95, not {level!r}."
             )
         return cls(**values)
+
+
+def _other_model(given: Any) -> Mapping[str, Any]:
+    known = {"model", "options", "moderators", "label"}
+    if not isinstance(given, Mapping) or "model" not in given or set(given) - known:
+        raise SpecProblem(
+            "'compare' in the spec is a list of models, each with 'model' and, where wanted, "
+            "'options', 'moderators' and 'label'."
+        )
+    return dict(given)
 
 
 def _labels(given: Mapping[str, Any]) -> Labels:

@@ -149,3 +149,39 @@ def test_an_unknown_option_of_the_model_is_named(bcg) -> None:
     result = fit(prepare(default_spec().with_options(tau="REML"), bcg))
     assert result.main is None
     assert "no option 'tau'" in result.problem
+
+
+def test_subgroups_get_their_own_estimates_and_a_test_of_their_difference(bcg) -> None:
+    result = run(replace(default_spec().with_options(test="z", tau2="DL"), subgroup="alloc"), bcg)
+    groups = {g.level: g for g in result.subgroups.groups}
+    assert groups["random"].estimate.value == pytest.approx(-1.004161353998, rel=1e-10)
+    assert groups["alternate"].k == 2
+    assert result.subgroups.tau2 == "separate"
+    assert {s.subgroup for s in result.studies} == {"random", "alternate", "systematic"}
+    common = run(replace(default_spec(), subgroup="alloc", subgroup_tau2="common"), bcg)
+    assert common.subgroups.difference.statistic != result.subgroups.difference.statistic
+
+
+def test_a_subgroup_column_that_is_not_there_is_named(bcg) -> None:
+    result = fit(prepare(replace(default_spec(), subgroup="region"), bcg))
+    assert result.main is None
+    assert "no column 'region'" in result.problem
+
+
+def test_any_number_of_models_can_stand_beside_the_main_one(bcg) -> None:
+    others = ({"model": "random", "options": {"tau2": "DL", "test": "z"}, "label": "DL"},)
+    result = run(replace(default_spec(), compare=others), bcg)
+    assert [c.label for c in result.companions][2:] == ["DL"]
+    assert result.companions[2].fit.heterogeneity.tau2 == pytest.approx(0.308760262862, rel=1e-9)
+
+
+def test_mantel_haenszel_reads_the_counts(bcg) -> None:
+    result = run(AnalysisSpec(measure="OR", model="mh"), bcg)
+    assert result.main.pooled.value == pytest.approx(-0.473410988389, rel=1e-9)
+    assert result.fit_of("random") is not None
+
+
+def test_mantel_haenszel_of_reported_estimates_says_what_it_needs() -> None:
+    table = make_table({"y": [0.1, 0.2], "se": [0.1, 0.1]}, {"y": "yi", "se": "sei"})
+    result = fit(prepare(AnalysisSpec(measure="GEN", model="mh"), table))
+    assert "not formed from counts" in result.problem

@@ -59,7 +59,7 @@ MODELS.add(
         equation="{effect} = Σ R_i / Σ S_i over the studies' tables",
         options=MantelHaenszel,
         fit=fit_mantel_haenszel,
-        reads="counts",
+        reads="two-arms",
         measures=("OR", "RR", "RD", "IRR", "IRD"),
     ),
     StudyModel(
@@ -72,7 +72,7 @@ MODELS.add(
         equation="{effect} = Σ (O_i − E_i) / Σ V_i",
         options=Peto,
         fit=fit_peto,
-        reads="counts",
+        reads="two-arms",
         measures=("OR", "PETO"),
     ),
 )

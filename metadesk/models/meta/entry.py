@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from metadesk.models.result import Family, FitResult
 
-Reads = Literal["effects", "moderators", "counts", "levels"]
+Reads = Literal["effects", "moderators", "two-arms", "counts", "levels"]
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class StudyModel:
     """A model in the catalogue.
 
     ``reads`` says what it needs beside the sheet's effects: nothing more ('effects'), a design
-    ('moderators'), the counts themselves ('counts'), or a grouping of rows ('levels').
-    ``measures`` names the measures it is for; empty means any. ``equation`` is the occurrence
-    equation, with ``{effect}`` and ``{moderators}`` to be put in the sheet's words.
+    ('moderators'), the counts of two arms ('two-arms'), any counts ('counts'), or a grouping of
+    rows ('levels'). ``measures`` names the measures it is for; empty means any. ``equation`` is
+    the occurrence equation, with ``{effect}`` and ``{moderators}`` to be put in the sheet's words.
     ``fit(options, data, progress)`` computes it.
     """
 

@@ -1,0 +1,36 @@
+"""One model of the catalogue with options given by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from metadesk.models import FitResult
+from metadesk.models.meta import MODELS
+from metadesk.numerics.progress import SILENT, Progress
+from metadesk.options import from_plain, options_of
+
+
+def fit_model(
+    key: str,
+    options: Mapping[str, Any],
+    level: float,
+    data: Any,
+    progress: Progress = SILENT,
+) -> FitResult:
+    """Fit a model with options given by name; ``level`` is the analysis' own."""
+    return MODELS[key].fit(model_options(key, options, level), data, progress)
+
+
+def model_options(key: str, options: Mapping[str, Any], level: float) -> Any:
+    """The options of a model as its own dataclass.
+
+    Raises
+    ------
+    SpecProblem
+        If an option does not exist or cannot have that value.
+    """
+    entry = MODELS[key]
+    known = {option.name for option in options_of(entry.options)}
+    given = {**options, **({"level": level} if "level" in known else {})}
+    return from_plain(entry.options, given, where=f"model {key}")

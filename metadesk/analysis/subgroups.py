@@ -1,0 +1,59 @@
+"""Subgroups of the main model: the column's words for every row, and one fit a group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metadesk.analysis.fitting import model_options
+from metadesk.analysis.prepare import Prepared
+from metadesk.analysis.readers import ModelInput
+from metadesk.errors import SpecProblem
+from metadesk.models.meta import MODELS
+from metadesk.models.meta.fixed_effect import FixedEffect
+from metadesk.models.meta.random_effects import RandomEffects
+from metadesk.models.meta.subgroups import SubgroupAnalysis, analyse_subgroups, separate_subgroups
+from metadesk.numerics.progress import Progress
+
+NOT_STATED = "(not stated)"
+
+
+def subgroup_words(prepared: Prepared) -> tuple[str, ...]:
+    """The subgroup of every row, in the sheet's own words.
+
+    Raises
+    ------
+    SpecProblem
+        If the sheet has no such column.
+    """
+    name = prepared.spec.subgroup
+    try:
+        column = prepared.table.column(name)
+    except KeyError:
+        names = ", ".join(f"'{c.name}'" for c in prepared.table.columns)
+        raise SpecProblem(
+            f"There is no column '{name}' to form subgroups; the sheet has {names}."
+        ) from None
+    return tuple(word.strip() or NOT_STATED for word in prepared.table.texts(column))
+
+
+def analysed_subgroups(
+    prepared: Prepared, read: ModelInput, progress: Progress
+) -> SubgroupAnalysis:
+    """Fit the main model in every subgroup and test their difference."""
+    spec = prepared.spec
+    words = subgroup_words(prepared)
+    groups = [words[int(i)] for i in read.rows]
+    entry = MODELS[spec.model]
+    model = model_options(spec.model, spec.model_options, spec.level)
+    if isinstance(model, RandomEffects | FixedEffect):
+        common = spec.subgroup_tau2 == "common"
+        return analyse_subgroups(model, read.data, groups, spec.subgroup, common_tau2=common)
+
+    def fit(data: Any) -> Any:
+        progress.step(0.75, "Subgroups")
+        return entry.fit(model, data, progress)
+
+    def take(data: Any, rows: Any) -> Any:
+        return data.take(rows)
+
+    return separate_subgroups(fit, read.data, take, groups, spec.subgroup)
