@@ -9,6 +9,7 @@ from metadesk.table.cells import (
     parse_number,
     parse_typed,
 )
+from metadesk.table.checks.look import Check, Problem
 from metadesk.table.edits import (
     Compound,
     Edit,
@@ -25,16 +26,20 @@ from metadesk.table.edits import (
 )
 from metadesk.table.roles import ROLES, UNIQUE_EXCEPT, Role
 from metadesk.table.table import NOT_A_STUDY, StudyTable, TableColumn, make_table, shown
+from metadesk.table.validate import CHECKS, validate
 
 __all__ = [
+    "CHECKS",
     "NOT_A_STUDY",
     "ROLES",
     "UNIQUE_EXCEPT",
+    "Check",
     "Compound",
     "Edit",
     "InsertColumns",
     "InsertRows",
     "Parsed",
+    "Problem",
     "RemoveColumns",
     "RemoveRows",
     "RenameColumn",
@@ -54,4 +59,5 @@ __all__ = [
     "parse_number",
     "parse_typed",
     "shown",
+    "validate",
 ]
