@@ -8,10 +8,10 @@ newest request wins, and until its answer is here the old result stays, marked o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal
 from PySide6.QtGui import QUndoCommand, QUndoGroup, QUndoStack
@@ -94,6 +94,7 @@ class Sheet:
     problems: tuple[Problem, ...] = ()
     failure: str = ""
     selected: int = -1
+    figure_options: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class _EditCommand(QUndoCommand):
@@ -141,6 +142,7 @@ class Session(QObject):
     problems_changed = Signal()
     selection_changed = Signal(int)  # row id, -1 for none
     sheets_changed = Signal()
+    figure_changed = Signal(str)  # the plot whose options changed
     message = Signal(str)
     busy_changed = Signal(bool, float, str)
 
@@ -316,6 +318,17 @@ class Session(QObject):
         if row_id != self.sheet.selected:
             self.sheet.selected = row_id
             self.selection_changed.emit(row_id)
+
+    def figure_options(self, plot: str) -> Mapping[str, Any]:
+        """The options of a plot that were chosen, by name; the others are at their defaults."""
+        return self.sheet.figure_options.get(plot, {})
+
+    def set_figure_option(self, plot: str, name: str, value: object) -> None:
+        """Choose one option of a plot."""
+        chosen = {**self.figure_options(plot), name: value}
+        if chosen != self.figure_options(plot):
+            self.sheet.figure_options[plot] = chosen
+            self.figure_changed.emit(plot)
 
     def _change_table(self, edit: Edit) -> Edit:
         before = self.table

@@ -1,0 +1,159 @@
+"""The composition root of the window: application, theme, fonts, session, window, crash report."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QObject, QSettings, QStandardPaths, QTimer, Signal
+from PySide6.QtGui import QFontDatabase
+from PySide6.QtWidgets import QApplication
+
+from metadesk import __version__
+from metadesk.gui.dialogs.about import CrashDialog
+from metadesk.gui.jobs import Lane, Tell, sentence_of
+from metadesk.gui.main_window import MainWindow
+from metadesk.gui.session import Session
+from metadesk.gui.theme import apply_theme
+from metadesk.numerics.progress import Progress
+
+log = logging.getLogger("metadesk")
+LOG_BYTES = 2_000_000  # the log of earlier days is dropped above this size
+
+
+def run_window(words: Sequence[str]) -> int:
+    """Open the window, with a file if one is named; return the exit code."""
+    # the matrices are small: threads of the linear algebra would only get in each other's way
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    app = make_application(list(words))
+    log_path = start_log()
+    desk = Desk(QSettings("metadesk", "metadesk"))
+    hook = CrashHook(log_path, desk.window)
+    sys.excepthook = hook.caught
+    if (path := _file_in(words)) is not None:
+        desk.window.open_path(path)
+    desk.show()
+    try:
+        return app.exec()
+    finally:
+        sys.excepthook = sys.__excepthook__
+
+
+def make_application(words: list[str]) -> QApplication:
+    """Make the application object with name, look and a font."""
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(["metadesk", *words])
+    app.setApplicationName("metadesk")
+    app.setApplicationVersion(__version__)
+    app.setOrganizationName("metadesk")
+    app.setDesktopFileName("metadesk")
+    if not QFontDatabase.families():
+        from metadesk.paint import ensure_fonts
+
+        ensure_fonts()  # a machine without any font still gets words
+    apply_theme(app, str(QSettings("metadesk", "metadesk").value("look", "system")))
+    return app
+
+
+class Desk(QObject):
+    """Session and window put together; what is slow to load comes after the first paint."""
+
+    ready = Signal()
+
+    def __init__(self, settings: QSettings, session: Session | None = None) -> None:
+        super().__init__()
+        self.session = session or Session()
+        self.window = MainWindow(self.session, settings)
+        self._lane = Lane(self.session.pool, newest_wins=False, parent=self)
+        self._lane.done.connect(self._loaded)
+        self._lane.failed.connect(lambda _, sentence: self.session.message.emit(sentence))
+        hints = QApplication.styleHints()
+        hints.colorSchemeChanged.connect(lambda _: self._follow_system())
+
+    def show(self) -> None:
+        """Show the window and load the rest behind it."""
+        self.window.show()
+        QTimer.singleShot(0, self, self.load)
+
+    def load(self) -> None:
+        """Load numerics, catalogues and readers in a thread."""
+        self._lane.start(load_engine)
+
+    def _loaded(self) -> None:
+        self.window.start()
+        self.ready.emit()
+
+    def _follow_system(self) -> None:
+        if str(self.window.settings.value("look", "system")) == "system":
+            self.window.set_look("system")
+
+
+def load_engine(_progress: Progress, _tell: Tell) -> object:
+    """Import what the first analysis and the first plot need."""
+    import metadesk.advice.advise
+    import metadesk.advice.equation
+    import metadesk.analysis.engine
+    import metadesk.formats
+    import metadesk.plots
+    import metadesk.table.validate  # noqa: F401
+
+    return None
+
+
+def start_log() -> Path:
+    """Write warnings and crashes to a file in the user's own folder; return its path."""
+    place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppLocalDataLocation)
+    folder = Path(place or tempfile.gettempdir())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "metadesk.log"
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.unlink()
+        handler: logging.Handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError:
+        path, handler = Path("metadesk.log"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    return path
+
+
+class CrashHook:
+    """Shows an exception that nobody caught, once at a time, and writes it to the log."""
+
+    def __init__(self, log_path: Path, window: MainWindow) -> None:
+        self._log_path = log_path
+        self._window = window
+        self._open: CrashDialog | None = None
+
+    def caught(
+        self, kind: type[BaseException], problem: BaseException, trace: TracebackType | None
+    ) -> None:
+        """Take the place of ``sys.excepthook``."""
+        if issubclass(kind, KeyboardInterrupt):
+            QApplication.quit()
+            return
+        report = f"metadesk {__version__}\n" + "".join(
+            traceback.format_exception(kind, problem, trace)
+        )
+        log.error("not caught: %s", report)
+        if self._open is not None:
+            return
+        sentence = sentence_of(problem) if isinstance(problem, Exception) else str(problem)
+        self._open = CrashDialog(sentence, report, str(self._log_path), self._window)
+        self._open.finished.connect(self._closed)
+        self._open.open()
+
+    def _closed(self) -> None:
+        self._open = None
+
+
+def _file_in(words: Sequence[str]) -> Path | None:
+    """The first word that is no option."""
+    return next((Path(w) for w in words if not w.startswith("-")), None)

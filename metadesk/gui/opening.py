@@ -1,0 +1,65 @@
+"""Reading a file behind the window: all its sheets as tables with guessed roles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThreadPool, Signal
+
+from metadesk.gui.jobs import Lane, Tell
+from metadesk.numerics.progress import Progress
+from metadesk.table import StudyTable
+
+
+@dataclass(frozen=True)
+class OpenedBook:
+    """The sheets of a file; ``active`` is the first that holds effects."""
+
+    path: Path
+    tables: tuple[StudyTable, ...]
+    active: int = 0
+
+
+class Opener(QObject):
+    """Reads in the worker; the file asked for last wins."""
+
+    opened = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, pool: QThreadPool, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._lane = Lane(pool, newest_wins=True, parent=self)
+        self._lane.done.connect(lambda _, book: self.opened.emit(book))
+        self._lane.failed.connect(lambda _, sentence: self.failed.emit(sentence))
+
+    def open(self, path: Path) -> None:
+        """Read a file."""
+
+        def work(progress: Progress, _tell: Tell) -> object:
+            return read_book(path, progress)
+
+        self._lane.start(work)
+
+
+def read_book(path: Path, progress: Progress) -> OpenedBook:
+    """Read every visible sheet of a file and guess what its columns are.
+
+    Raises
+    ------
+    FileProblem
+        If the file cannot be read; the sentence says why.
+    """
+    from metadesk.formats import guess_roles, read_workbook
+
+    book = read_workbook(path)
+    sheets = book.visible or tuple(s for s in book.sheets if not s.is_empty)
+    tables: list[StudyTable] = []
+    active = -1
+    for at, sheet in enumerate(sheets):
+        progress.step(at / len(sheets), sheet.name)
+        guess = guess_roles(sheet.table())
+        if active < 0 and guess.holds_effects:
+            active = at
+        tables.append(guess.table)
+    return OpenedBook(path, tuple(tables), max(active, 0))

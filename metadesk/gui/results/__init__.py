@@ -1,0 +1,1 @@
+"""What was found, on the screen: tables and figures."""

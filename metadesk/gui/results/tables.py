@@ -1,0 +1,131 @@
+"""A result as the tables of the results tab; cells keep full precision."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from metadesk.document import Cell, Column, Table
+
+if TYPE_CHECKING:
+    from metadesk.analysis.result import AnalysisResult, Companion
+    from metadesk.models import FitResult
+    from metadesk.models.result import Interval
+
+
+def result_tables(result: AnalysisResult) -> tuple[Table, ...]:
+    """All tables of a result, the most wanted first."""
+    tables = [studies_table(result)]
+    if result.main is not None:
+        tables = [pooled_table(result), heterogeneity_table(result), *tables]
+        if len(result.main.coefficients.names) > 1:
+            tables.insert(1, result.main.summary())
+    return tuple(tables)
+
+
+def _models(result: AnalysisResult) -> list[tuple[str, FitResult]]:
+    """The main model first, then its companions, each once; the main one is said to be it."""
+    main = result.main
+    if main is None:
+        return []
+    others: list[Companion] = [c for c in result.companions if c.fit is not main]
+    return [(f"{main.title} (main)", main), *((c.label, c.fit) for c in others)]
+
+
+def pooled_table(result: AnalysisResult) -> Table:
+    """Fixed and random effects side by side: estimate, interval, test, prediction."""
+    level = f"{result.spec.level * 100:g}%"
+    digits = 2
+    columns = (
+        Column("model", "Model"),
+        Column("k", "Studies", "count"),
+        Column("estimate", result.family.short, "effect", digits),
+        Column("ci_lb", f"{level} CI from", "effect", digits),
+        Column("ci_ub", "to", "effect", digits),
+        Column("stat", "z or t", "statistic"),
+        Column("df", "df", "df"),
+        Column("p", "P", "p"),
+        Column("pi_lb", f"{level} PI from", "effect", digits),
+        Column("pi_ub", "to", "effect", digits),
+    )
+    rows = tuple(_pooled_row(result, label, fit) for label, fit in _models(result))
+    notes = [f"{label}: {_sentence(fit.method)}" for label, fit in _models(result)]
+    if result.scale.key == "log":
+        notes.append(f"Pooled as log {result.family.short}, shown as {result.family.short}.")
+    return Table("Pooled effect", columns, rows, tuple(notes), key="pooled")
+
+
+def _pooled_row(result: AnalysisResult, label: str, fit: FitResult) -> tuple[Cell, ...]:
+    pooled = fit.pooled
+    stat = float(fit.coefficients.stat[0])
+    df = None if math.isinf(pooled.df) else pooled.df
+    ends = _natural(result, pooled.interval)
+    prediction = _natural(result, fit.prediction)
+    return (label, fit.k, result.natural(pooled.value), *ends, stat, df, pooled.p, *prediction)
+
+
+def _natural(
+    result: AnalysisResult, interval: Interval | None
+) -> tuple[float, float] | tuple[None, None]:
+    if interval is None or math.isnan(interval.lower):
+        return None, None
+    ends = sorted((result.natural(interval.lower), result.natural(interval.upper)))
+    return ends[0], ends[1]
+
+
+def heterogeneity_table(result: AnalysisResult) -> Table:
+    """How much true effects differ, by each model, with Cochran's Q."""
+    columns = (
+        Column("model", "Model"),
+        Column("tau2", "τ²", "variance"),
+        Column("tau2_lb", "CI from", "variance"),
+        Column("tau2_ub", "to", "variance"),
+        Column("tau", "τ", "variance"),
+        Column("I2", "I²", "percent"),
+        Column("H2", "H²", "statistic"),
+        Column("QE", "Q", "statistic"),
+        Column("QE_df", "df", "df"),
+        Column("QEp", "P", "p"),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    notes: list[str] = []
+    for label, fit in _models(result):
+        h = fit.heterogeneity
+        if h is None:
+            continue
+        ends = (
+            (None, None) if h.tau2_interval is None
+            else (h.tau2_interval.lower, h.tau2_interval.upper)
+        )  # fmt: skip
+        spread = (None,) * 4 if fit.family == "fixed" else (h.tau2, *ends, math.sqrt(h.tau2))
+        rows.append((label, *spread, h.I2, h.H2, h.QE, h.QE_df, h.QEp))
+        said = f"I² {h.I2_definition}; {h.QE_method}"
+        if fit.family != "fixed":
+            interval = f", interval {h.tau2_interval.method}" if h.tau2_interval else ""
+            said = f"τ² by {h.tau2_method}{interval}; {said}"
+        notes.append(f"{label}: {_sentence(said)}")
+    return Table("Heterogeneity", columns, tuple(rows), tuple(notes), key="heterogeneity")
+
+
+def studies_table(result: AnalysisResult) -> Table:
+    """Every row of the sheet with its effect and weights, or the reason why it has no part."""
+    columns = (
+        Column("study", "Study"),
+        Column("effect", result.family.short if result.measure else "Effect", "effect"),
+        Column("lower", f"{result.spec.level * 100:g}% CI from", "effect"),
+        Column("upper", "to", "effect"),
+        Column("weight", "Weight", "percent"),
+        Column("weight_fixed", "Weight, fixed", "percent"),
+        Column("route", "Worked out from"),
+        Column("reason", "Left out because"),
+    )
+    rows = tuple(
+        (s.label, s.effect, s.lower, s.upper, s.weight, s.weight_fixed, s.route_title, s.reason)
+        for s in result.studies
+        if not s.empty
+    )
+    return Table("Studies", columns, rows, key="studies")
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith(".") else f"{words}."

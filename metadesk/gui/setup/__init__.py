@@ -1,0 +1,1 @@
+"""The model panel: what is measured, which model, in which words."""

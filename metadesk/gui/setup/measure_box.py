@@ -1,0 +1,162 @@
+"""What is measured: the effect measure, chosen among those that the sheet's columns can form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from metadesk.gui.forms import OptionsForm, QuietCombo
+from metadesk.gui.session import Session
+from metadesk.gui.theme import set_role
+from metadesk.table import ROLES
+
+if TYPE_CHECKING:
+    from metadesk.effects import Measure
+
+
+class MeasureBox(QWidget):
+    """A chooser with the measure's sentence and options; what cannot be formed says why."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("measureBox")
+        self._session = session
+        self._shown: tuple[object, ...] = ()
+        self._form: OptionsForm | None = None
+        self._form_measure = ""
+        self.chooser = QuietCombo(self)
+        self.chooser.setObjectName("measureChooser")
+        self.chooser.setAccessibleName(self.tr("Effect measure"))
+        self.chooser.activated.connect(self._choose)
+        label = QLabel(self.tr("Effect measure"), self)
+        label.setBuddy(self.chooser)
+        set_role(label, "field")
+        self._sentence = self._words("measureSentence")
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._column.addWidget(label)
+        self._column.addWidget(self.chooser)
+        self._column.addWidget(self._sentence)
+        session.table_changed.connect(self.refresh)
+        session.spec_changed.connect(self.refresh)
+        self.refresh()
+
+    def _words(self, name: str) -> QLabel:
+        label = QLabel(self)
+        label.setObjectName(name)
+        label.setWordWrap(True)
+        set_role(label, "muted")
+        return label
+
+    def refresh(self) -> None:
+        """Show which measures are possible now, and the one that is chosen."""
+        from metadesk.analysis.suggest import suggest_measure
+
+        table, spec = self._session.table, self._session.spec
+        roles = {**table.roles, **spec.roles}
+        now = (tuple(sorted(roles.items())), spec.measure, tuple(spec.measure_options.items()))
+        if now == self._shown:
+            return
+        self._shown = now
+        suggestion = suggest_measure(roles)
+        self._fill(set(roles), suggestion.measure)
+        chosen = spec.measure or suggestion.measure
+        self._show_words(chosen, "" if spec.measure else suggestion.reason)
+        self._show_form(chosen, {**suggestion.options, **spec.measure_options})
+
+    def _fill(self, have: set[str], suggested: str) -> None:
+        from metadesk.effects import MEASURES
+
+        model = QStandardItemModel(self)
+        automatic = QStandardItem(
+            self.tr("Automatic: {0}").format(_name(MEASURES[suggested]))
+            if suggested
+            else self.tr("Automatic")
+        )
+        automatic.setData("", Qt.ItemDataRole.UserRole)
+        model.appendRow(automatic)
+        possible = [m for m in MEASURES if not missing_roles(m, have)]
+        impossible = [m for m in MEASURES if missing_roles(m, have)]
+        for measure in (*possible, *impossible):
+            item = QStandardItem(_name(measure))
+            item.setData(measure.key, Qt.ItemDataRole.UserRole)
+            lacking = missing_roles(measure, have)
+            item.setEnabled(not lacking)
+            item.setToolTip(
+                _why_not(lacking) if lacking else f"{measure.sentence}\n{measure.formula}"
+            )
+            model.appendRow(item)
+        with QSignalBlocker(self.chooser):
+            self.chooser.setModel(model)
+            at = self.chooser.findData(self._session.spec.measure)
+            self.chooser.setCurrentIndex(max(at, 0))
+
+    def _show_words(self, key: str, reason: str) -> None:
+        from metadesk.effects import MEASURES
+
+        if not key:
+            self._sentence.setText(reason)
+            return
+        measure = MEASURES[key]
+        self._sentence.setText(measure.sentence)
+        self._sentence.setToolTip(f"{measure.formula}\n{measure.citation.full}")
+
+    def _show_form(self, key: str, options: dict[str, Any]) -> None:
+        from metadesk.effects import MEASURES
+        from metadesk.options import options_of
+
+        if key == self._form_measure and self._form is not None:
+            self._form.show_values(options)
+            return
+        if self._form is not None:
+            self._form.hide()
+            self._form.deleteLater()
+            self._form = None
+        self._form_measure = key
+        if not key or not options_of(MEASURES[key].options):
+            return
+        self._form = OptionsForm(
+            MEASURES[key].options, options, name="measureForm",
+            advanced_title=self.tr("More about the measure"),
+        )  # fmt: skip
+        self._form.changed.connect(self._set_option)
+        self._form.rejected.connect(self._session.message)
+        self._column.addWidget(self._form)
+
+    def _choose(self) -> None:
+        from metadesk.effects import MEASURES
+
+        key = str(self.chooser.currentData())
+        spec = self._session.spec
+        if key == spec.measure:
+            return
+        name = MEASURES[key].title if key else self.tr("automatic")
+        self._session.set_spec(
+            replace(spec, measure=key, measure_options={}), self.tr("Measure: {0}").format(name)
+        )
+
+    def _set_option(self, name: str, value: object) -> None:
+        spec = self._session.spec
+        options = {**spec.measure_options, name: value}
+        title = self.tr("Option of the measure: {0}").format(name)
+        self._session.set_spec(replace(spec, measure_options=options), title)
+
+
+def _name(measure: Measure) -> str:
+    return f"{measure.title} ({measure.key})"
+
+
+def missing_roles(measure: Measure, have: set[str]) -> tuple[str, ...]:
+    """The roles that the nearest route of a measure still lacks; empty when it can be formed."""
+    lacking = [tuple(r for r in route.roles if r not in have) for route in measure.routes]
+    return min(lacking, key=len) if lacking else ()
+
+
+def _why_not(lacking: tuple[str, ...]) -> str:
+    titles = [ROLES[role].title if role in ROLES else role for role in lacking]
+    return "Needs a column for: " + "; ".join(titles)

@@ -1,0 +1,141 @@
+"""The model panel at the left: outcome, model, the model as an equation, advice, words.
+
+The catalogues of measures and models need numpy, so the panel stands empty until :meth:`start`.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from metadesk.errors import MetadeskError
+from metadesk.gui.forms import Section
+from metadesk.gui.results.notes import NoteList
+from metadesk.gui.session import Session
+from metadesk.gui.setup.measure_box import MeasureBox
+from metadesk.gui.setup.model_box import ModelBox
+from metadesk.gui.setup.words_box import WordsBox
+from metadesk.gui.theme import panel_css, set_role, tones
+
+WIDTH = 312
+
+
+class SetupPanel(QScrollArea):
+    """Shows the request and changes it; knows the session and no other panel."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("setupPanel")
+        self.setAccessibleName(self.tr("Model panel"))
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(264)
+        self._session = session
+        self._ready = False
+        body = QWidget(self)
+        body.setObjectName("setupBody")
+        self._column = QVBoxLayout(body)
+        self._column.setContentsMargins(16, 12, 16, 16)
+        self._column.setSpacing(16)
+        self._equation = EquationBox(body)
+        self._advice = NoteList("adviceNotes", body)
+        self._column.addStretch(1)
+        self.setWidget(body)
+        self.restyle()
+
+    def sizeHint(self) -> QSize:
+        """Slim: the sheet and the plot are what matters."""
+        return QSize(WIDTH, 600)
+
+    def restyle(self) -> None:
+        """Take the colours of the palette in force."""
+        self.setStyleSheet(panel_css(tones()))
+        if self._ready:
+            self._show_advice()
+
+    def start(self) -> None:
+        """Fill the panel from the catalogues, which are loaded now."""
+        session = self._session
+        self._measure = MeasureBox(session)
+        self._model = ModelBox(session)
+        outcome = Section(self.tr("Outcome"), "outcomeSection")
+        outcome.column.addWidget(self._measure)
+        model = Section(self.tr("Model"), "modelSection")
+        model.column.addWidget(self._model)
+        words = Section(self.tr("Words"), "wordsSection", opened=False)
+        words.column.addWidget(WordsBox(session))
+        meaning = Section(self.tr("What this model says"), "equationSection")
+        meaning.column.addWidget(self._equation)
+        advice = Section(self.tr("Advice"), "adviceSection")
+        advice.column.addWidget(self._advice)
+        self._advice_section = advice
+        for at, section in enumerate((outcome, model, meaning, advice, words)):
+            self._column.insertWidget(at, section)
+        self._ready = True
+        session.spec_changed.connect(self._show_equation)
+        session.table_changed.connect(self._show_equation)
+        session.result_changed.connect(self._show_advice)
+        self._show_equation()
+        self._show_advice()
+
+    def _show_equation(self) -> None:
+        from metadesk.advice.equation import model_in_words
+
+        try:
+            words = model_in_words(self._session.spec, self._session.table)
+        except MetadeskError as problem:
+            self._equation.say(str(problem))
+            return
+        self._equation.show_words(words.equation, words.legend, words.assumption, words.question)
+
+    def _show_advice(self) -> None:
+        from metadesk.advice.advise import advise
+
+        result = self._session.result
+        notes = advise(result) if result is not None and result.main is not None else ()
+        self._advice.show_notes(notes)
+        self._advice_section.setVisible(bool(notes))
+
+
+class EquationBox(QFrame):
+    """The occurrence equation in the words of the sheet, what it assumes and what it answers."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("equationBox")
+        set_role(self, "equation")
+        self._equation = self._label("equation", "")
+        self._legend = self._label("equationLegend", "muted")
+        self._assumption = self._label("assumption", "")
+        self._question = self._label("question", "")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 10, 12, 10)
+        column.setSpacing(8)
+        for label in (self._equation, self._legend, self._assumption, self._question):
+            column.addWidget(label)
+
+    def _label(self, name: str, role: str) -> QLabel:
+        label = QLabel(self)
+        label.setObjectName(name)
+        label.setWordWrap(True)
+        label.setTextFormat(Qt.TextFormat.RichText)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        set_role(label, role)
+        return label
+
+    def show_words(
+        self, equation: str, legend: tuple[str, ...], assumption: str, question: str
+    ) -> None:
+        """Show the model in words."""
+        self._equation.setText(f"<div style='font-size: large'>{equation}</div>")
+        self._legend.setText("<br>".join(legend))
+        self._assumption.setText(self.tr("<b>Assumes:</b> {0}").format(assumption))
+        self._question.setText(self.tr("<b>Answers:</b> {0}").format(question))
+        for label in (self._legend, self._assumption, self._question):
+            label.show()
+
+    def say(self, sentence: str) -> None:
+        """Say why there is no equation."""
+        self._equation.setText(sentence)
+        for label in (self._legend, self._assumption, self._question):
+            label.hide()
