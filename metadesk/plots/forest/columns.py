@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from metadesk.analysis.result import AnalysisResult, DataColumn
+from metadesk.analysis.result import AnalysisResult, DataColumn, StudyResult
 from metadesk.document import MISSING_TEXT
 from metadesk.figure.layout import Span, Track, place_columns
 from metadesk.figure.measure import text_width
@@ -72,7 +72,7 @@ def data_heads(result: AnalysisResult, options: ForestOptions) -> list[ColumnHea
 
 def _number_heads(result: AnalysisResult, options: ForestOptions, style: Style) -> list[ColumnHead]:
     level = style.brackets.format(f"{100 * result.spec.level:g}% CI")
-    name = effect_title(result) if style.long_names else result.family.short
+    name = effect_title(result) if style.long_names else effect_short(result)
     heads: list[ColumnHead] = []
     if options.show_effect:
         above = name if style.long_names else ""
@@ -100,6 +100,11 @@ def effect_title(result: AnalysisResult) -> str:
     if result.measure == "GEN":
         return "Ratio" if result.scale.axis == "log" else "Estimate"
     return result.family.title
+
+
+def effect_short(result: AnalysisResult) -> str:
+    """What the effect is called above its numbers."""
+    return effect_title(result) if result.measure == "GEN" else result.family.short
 
 
 def data_cells(result: AnalysisResult, style: Style) -> dict[int, dict[str, str]]:
@@ -138,14 +143,21 @@ def effect_digits(result: AnalysisResult, options: ForestOptions) -> int:
     """Two digits after the point, more for narrow intervals and fewer for wide ones."""
     if options.digits is not None:
         return options.digits
-    widths = sorted(
-        s.upper - s.lower for s in result.used if math.isfinite(s.upper) and s.upper > s.lower
-    )
-    if not widths:
+    log = result.scale.axis == "log"
+    ends = [
+        (math.log(s.lower), math.log(s.upper)) if log else (s.lower, s.upper)
+        for s in result.used
+        if _has_width(s, log)
+    ]
+    if not ends:
         return 2
-    middle = widths[len(widths) // 2]
-    size = math.floor(math.log10(middle))
-    return min(max(1 - size, 2), 6) if size < 2 else max(3 - size, 0)
+    widths = sorted(upper - lower for lower, upper in ends)
+    size = math.floor(math.log10(widths[len(widths) // 2]))
+    return max(3 - size, 0) if size >= 2 and not log else min(max(1 - size, 2), 6)
+
+
+def _has_width(study: StudyResult, log: bool) -> bool:
+    return math.isfinite(study.upper) and study.upper > study.lower and (study.lower > 0 or not log)
 
 
 def place(

@@ -306,7 +306,7 @@ def tau2_digits(tau2: float) -> int:
     """Three digits after the point, or as many as show three that are not zero."""
     if not 0 < tau2 < 0.01:
         return 3
-    return min(2 - math.floor(math.log10(tau2)), 8)
+    return min(2 - math.floor(math.log10(tau2)), 10)
 
 
 def short_method(title: str) -> str:

@@ -1,0 +1,194 @@
+"""The tables of a report: pooled effects on both scales, every study, heterogeneity, settings."""
+
+from __future__ import annotations
+
+import math
+
+from metadesk.analysis.result import AnalysisResult, StudyResult
+from metadesk.document import Cell, Column, Table
+from metadesk.models import FitResult
+from metadesk.reports.numbers import heterogeneity_numbers, models_of
+from metadesk.reports.sources import citations
+
+
+def pooled_table(result: AnalysisResult) -> Table:
+    """Fixed and random effects side by side, on the scale that a reader understands."""
+    ci = f"{100 * result.spec.level:g}%"
+    columns = (
+        Column("model", "Model"),
+        Column("k", "Studies", "count"),
+        Column("estimate", effect_title(result), "effect"),
+        Column("ci_lb", f"{ci} CI, lower", "effect"),
+        Column("ci_ub", f"{ci} CI, upper", "effect"),
+        Column("pi_lb", f"{ci} prediction, lower", "effect"),
+        Column("pi_ub", f"{ci} prediction, upper", "effect"),
+        Column("stat", "Statistic", "statistic"),
+        Column("df", "df", "df"),
+        Column("pval", "P", "p"),
+        Column("test", "Test"),
+    )
+    rows = [
+        (*_head(result, fit, title), *_ends(result, fit), *_test(fit))
+        for _, title, fit in models_of(result)
+        if len(fit.coefficients.names) == 1
+    ]
+    notes = (
+        "The first row is the model of this analysis; the others stand beside it for comparison.",
+    )
+    return Table("Pooled effect", columns, tuple(rows), notes if len(rows) > 1 else (), "pooled")
+
+
+def analysis_scale_table(result: AnalysisResult) -> Table:
+    """Pooled effects and coefficients on the analysis scale, as other programs print them."""
+    ci = f"{100 * result.spec.level:g}%"
+    columns = (
+        Column("model", "Model"),
+        Column("term", "Term"),
+        Column("b", "Estimate", "effect", 4),
+        Column("se", "SE", "se", 4),
+        Column("ci_lb", f"{ci} CI, lower", "effect", 4),
+        Column("ci_ub", f"{ci} CI, upper", "effect", 4),
+        Column("stat", "Statistic", "statistic"),
+        Column("df", "df", "df"),
+        Column("pval", "P", "p"),
+        Column("pi_lb", f"{ci} prediction, lower", "effect", 4),
+        Column("pi_ub", f"{ci} prediction, upper", "effect", 4),
+        Column("method", "Method"),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for _, title, fit in models_of(result):
+        c = fit.coefficients
+        interval = fit.prediction if len(c.names) == 1 else None
+        for i, name in enumerate(c.names):
+            numbers = (c.b, c.se, c.ci_lb, c.ci_ub, c.stat, c.df, c.pval)
+            rows.append(
+                (
+                    title,
+                    "pooled effect" if len(c.names) == 1 else name,
+                    *(known(v[i]) for v in numbers),
+                    interval.lower if interval else None,
+                    interval.upper if interval else None,
+                    fit.method,
+                )
+            )
+    return Table(
+        f"On the scale of the analysis ({scale_words(result)})",
+        columns,
+        tuple(rows),
+        key="analysis",
+    )
+
+
+def study_table(result: AnalysisResult) -> Table:
+    """Every row of the sheet: raw data, effect on both scales, weights, route, or why not."""
+    ci = f"{100 * result.spec.level:g}%"
+    data = tuple(
+        Column(f"data{i}", f"{c.group}: {c.title}" if c.group else c.title, c.kind)
+        for i, c in enumerate(result.data_columns)
+    )
+    columns = (
+        Column("study", "Study"),
+        Column("year", "Year", "year"),
+        Column("subgroup", "Subgroup"),
+        Column("used", "Pooled"),
+        *data,
+        Column("effect", effect_title(result), "effect"),
+        Column("lower", f"{ci} CI, lower", "effect"),
+        Column("upper", f"{ci} CI, upper", "effect"),
+        Column("weight", "Weight, %", "percent"),
+        Column("weight_fixed", "Weight, fixed effect, %", "percent"),
+        Column("yi", f"yi ({scale_words(result)})", "effect", 4),
+        Column("vi", "vi", "variance"),
+        Column("sei", "SE", "se"),
+        Column("route", "Worked out from"),
+        Column("reason", "Why left out"),
+        Column("notes", "Notes"),
+    )
+    rows = tuple(
+        _study(result, i, study) for i, study in enumerate(result.studies) if not study.empty
+    )
+    return Table("Studies", columns, rows, key="studies")
+
+
+def heterogeneity_table(result: AnalysisResult) -> Table:
+    """How far effects differ, by each model, every number with its method."""
+    columns = (
+        Column("model", "Model"),
+        Column("quantity", "Quantity"),
+        Column("value", "Value", "number"),
+        Column("method", "Method"),
+    )
+    rows = tuple(
+        (title, number.title, known(number.value), number.method)
+        for _, title, fit in models_of(result)
+        for number in heterogeneity_numbers(fit)
+    )
+    return Table("Heterogeneity", columns, rows, key="heterogeneity")
+
+
+def settings_table(result: AnalysisResult) -> Table:
+    """Every choice that shaped the numbers, and where its method comes from."""
+    columns = (Column("setting", "Setting"), Column("value", "Choice"), Column("source", "Source"))
+    sources = citations(result)
+    rows = tuple((s.title, s.value, sources.get(s.name, "")) for s in result.settings)
+    return Table("Settings", columns, rows, key="settings")
+
+
+def effect_title(result: AnalysisResult) -> str:
+    """What the effect is called in a heading."""
+    if not result.measure:
+        return "Effect"
+    if result.measure == "GEN":
+        return "Ratio" if result.scale.axis == "log" else "Estimate"
+    return result.family.title
+
+
+def scale_words(result: AnalysisResult) -> str:
+    """The scale that ``yi`` is on, such as 'log risk ratio'."""
+    name = effect_title(result).lower()
+    if result.scale.key == "identity":
+        return name
+    return f"log {name}" if result.scale.key == "log" else f"{name}, {result.scale.key} scale"
+
+
+def known(value: float) -> float | None:
+    """A number as a cell, nothing for NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def _head(result: AnalysisResult, fit: FitResult, title: str) -> tuple[Cell, ...]:
+    return title, fit.k, known(result.natural(fit.pooled.value))
+
+
+def _ends(result: AnalysisResult, fit: FitResult) -> tuple[Cell, ...]:
+    cells: list[Cell] = []
+    for found in (fit.pooled.interval, fit.prediction):
+        for value in (found.lower, found.upper) if found else (math.nan, math.nan):
+            cells.append(known(result.natural(value)))
+    return tuple(cells)
+
+
+def _test(fit: FitResult) -> tuple[Cell, ...]:
+    c = fit.coefficients
+    return known(c.stat[0]), known(c.df[0]), known(c.pval[0]), c.test
+
+
+def _study(result: AnalysisResult, i: int, study: StudyResult) -> tuple[Cell, ...]:
+    return (
+        study.study or study.label,
+        int(study.year) if study.year.isdigit() else study.year or None,
+        study.subgroup or None,
+        "yes" if study.used else "no",
+        *(column.values[i] for column in result.data_columns),
+        known(study.effect),
+        known(study.lower),
+        known(study.upper),
+        known(study.weight),
+        known(study.weight_fixed),
+        known(study.yi),
+        known(study.vi),
+        known(study.sei),
+        study.route_title or None,
+        study.reason or None,
+        " ".join(study.notes) or None,
+    )

@@ -1,0 +1,273 @@
+"""The results workbook: Results, Studies, Heterogeneity, Settings and Figures.
+
+openpyxl is loaded when a workbook is written. The same result gives the same bytes: the document's
+dates are fixed, and so are those inside the archive.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+from collections.abc import Sequence
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from metadesk.analysis.result import AnalysisResult
+from metadesk.document import Table
+from metadesk.reports.cells import FONT, FONT_SIZE, put, put_text, shown, width_of
+from metadesk.reports.compose import notes_of
+from metadesk.reports.methods import methods_text
+from metadesk.reports.prose import result_sentence
+from metadesk.reports.tables import (
+    analysis_scale_table,
+    heterogeneity_table,
+    pooled_table,
+    settings_table,
+    study_table,
+)
+from metadesk.saving import save_bytes
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+    from openpyxl.cell.cell import Cell as SheetCell
+    from openpyxl.drawing.image import Image
+    from openpyxl.worksheet.worksheet import Worksheet
+
+SHEETS = ("Results", "Studies", "Heterogeneity", "Settings", "Figures")
+Figure = tuple[str, bytes]
+FIXED_DATE = datetime(2000, 1, 1)
+ARCHIVE_DATE = (2000, 1, 1, 0, 0, 0)
+HEADER_FILL, HEADER_RULE = "E8EEF6", "2F6DB5"
+SCREEN_DPI = 96.0
+POINTS_A_ROW = 15.0
+PROSE_WIDTH = 110
+
+
+def write_results(result: AnalysisResult, path: Path, figures: Sequence[Figure] = ()) -> Path:
+    """Save a result as a workbook, whole or not at all.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        What to write.
+    path : Path
+        Where; an older file there is replaced once the new one is complete.
+    figures : sequence of (name, PNG bytes)
+        Pictures for the last sheet.
+
+    Raises
+    ------
+    FileProblem
+        If the file cannot be written; the older one is unharmed.
+    """
+    return save_bytes(path, workbook_bytes(result, figures))
+
+
+def workbook_bytes(result: AnalysisResult, figures: Sequence[Figure] = ()) -> bytes:
+    """The workbook in memory."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    sheets = {name: book.create_sheet(name) for name in SHEETS}
+    _fill_results(sheets["Results"], result)
+    for name, table in (
+        ("Studies", study_table(result)),
+        ("Heterogeneity", heterogeneity_table(result)),
+        ("Settings", settings_table(result)),
+    ):
+        _write_table(sheets[name], table, 1)
+        _finish(sheets[name], [table])
+    if len(study_table(result).rows):
+        sheets["Studies"].auto_filter.ref = sheets["Studies"].dimensions
+    _fill_figures(sheets["Figures"], figures)
+    book.properties.title = result.spec.labels.title or "Meta-analysis"
+    book.properties.creator = "metadesk"
+    return _saved(book, [name for name, _ in figures])
+
+
+def _fill_results(sheet: Worksheet, result: AnalysisResult) -> None:
+    """Pooled effects on both scales, the sentence, what must be known, the methods."""
+    pooled, analysis = pooled_table(result), analysis_scale_table(result)
+    row = _write_table(sheet, pooled, 1)
+    if analysis.rows:
+        row = _write_line(sheet, row + 1, analysis.title, bold=True)
+        row = _write_table(sheet, analysis, row)
+    others = result.main.tables if result.main else ()
+    for table in others:
+        row = _write_line(sheet, row + 1, table.title, bold=True)
+        row = _write_table(sheet, table, row)
+    _finish(sheet, [pooled, analysis, *others])
+    paragraphs = [("In words", result_sentence(result))]
+    paragraphs += [("Note", note.text) for note in notes_of(result)]
+    paragraphs += [("Methods", methods_text(result))]
+    row += 1
+    for title, words in paragraphs:
+        row = _write_line(sheet, row, title, bold=True)
+        row = _write_line(sheet, row, words) + 1
+
+
+def _write_table(sheet: Worksheet, table: Table, top: int) -> int:
+    """Write header, rows and notes from row ``top`` on; returns the first free row."""
+    from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+
+    header = Font(name=FONT, size=FONT_SIZE, bold=True)
+    body = Font(name=FONT, size=FONT_SIZE)
+    fill = PatternFill("solid", fgColor=HEADER_FILL)
+    under = Border(bottom=Side(style="medium", color=HEADER_RULE))
+    for j, column in enumerate(table.columns, 1):
+        cell = _cell(sheet, top, j)
+        put_text(cell, column.title)
+        cell.font, cell.fill, cell.border = header, fill, under
+        side = "left" if column.kind == "text" else "right"
+        cell.alignment = Alignment(horizontal=side, vertical="center", wrap_text=True)
+    wrapped = Alignment(vertical="top", wrap_text=True)
+    plain = Alignment(vertical="top")
+    right = Alignment(vertical="top", horizontal="right")
+    for i, row in enumerate(table.rows, top + 1):
+        for j, (value, column) in enumerate(zip(row, table.columns, strict=True), 1):
+            cell = _cell(sheet, i, j)
+            put(cell, value, column)
+            cell.font = body
+            if column.kind == "text":
+                cell.alignment = wrapped if isinstance(value, str) and len(value) > 30 else plain
+            else:
+                cell.alignment = right
+    end = top + 1 + len(table.rows)
+    for note in table.notes:
+        end = _write_line(sheet, end, note, italic=True)
+    return end
+
+
+def _cell(sheet: Worksheet, row: int, column: int) -> SheetCell:
+    """A cell to write into; these sheets have no merged ones."""
+    return cast("SheetCell", sheet.cell(row, column))
+
+
+def _write_line(
+    sheet: Worksheet, row: int, text: str, *, bold: bool = False, italic: bool = False
+) -> int:
+    """Write a line of words over the columns, broken where it gets long; the next free row."""
+    import textwrap
+
+    from openpyxl.styles import Font
+
+    for line in textwrap.wrap(text, PROSE_WIDTH) or [""]:
+        cell = _cell(sheet, row, 1)
+        put_text(cell, line)
+        cell.font = Font(name=FONT, size=FONT_SIZE, bold=bold, italic=italic)
+        row += 1
+    return row
+
+
+def _finish(sheet: Worksheet, tables: Sequence[Table]) -> None:
+    """Column widths that fit, and a first row that stays in sight."""
+    from openpyxl.utils import get_column_letter
+
+    n_columns = max(len(table.columns) for table in tables)
+    for j in range(n_columns):
+        texts: list[float] = []
+        for table in tables:
+            if j < len(table.columns):
+                column = table.columns[j]
+                cells = [_header_lines(column.title)]
+                cells += [shown(row[j], column) for row in table.rows]
+                texts.append(width_of(cells))
+        sheet.column_dimensions[get_column_letter(j + 1)].width = round(max(texts), 1)
+    sheet.freeze_panes = "B2" if sheet.title == "Studies" else "A2"
+    sheet.row_dimensions[1].height = 30
+    _fit_to_paper(sheet)
+
+
+def _fit_to_paper(sheet: Worksheet) -> None:
+    """Print lying, all columns on one page's width, the header row on every page."""
+    from openpyxl.worksheet.properties import PageSetupProperties
+
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.paperSize = 9
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.fitToHeight = 0
+    sheet.print_title_rows = "1:1"
+
+
+def _header_lines(title: str) -> str:
+    """A long heading on two lines, which is how the header row shows it."""
+    if len(title) < 16 or " " not in title:
+        return title
+    middle = len(title) // 2
+    at = min((i for i, c in enumerate(title) if c == " "), key=lambda i: abs(i - middle))
+    return f"{title[:at]}\n{title[at + 1 :]}"
+
+
+def _fill_figures(sheet: Worksheet, figures: Sequence[Figure]) -> None:
+    """The figures under each other, each under its name."""
+    row = 1
+    if not figures:
+        _write_line(sheet, 1, "No figure could be drawn from this result.")
+    for name, png in figures:
+        row = _write_line(sheet, row, name, bold=True)
+        image = _picture(png)
+        sheet.add_image(image, f"A{row}")
+        row += round(float(image.height) * 0.75 / POINTS_A_ROW) + 2
+    sheet.sheet_view.showGridLines = False
+    _fit_to_paper(sheet)
+
+
+def _picture(png: bytes) -> Image:
+    """A PNG for a sheet at its own size on paper, without another library to look into it."""
+    from openpyxl.drawing.image import Image
+
+    class Picture(Image):
+        def __init__(self, content: bytes) -> None:
+            self.ref = BytesIO(content)
+            self.content = content
+            self.format = "png"
+            self.width, self.height = screen_size(content)
+
+        def _data(self) -> bytes:
+            return self.content
+
+    return Picture(png)
+
+
+def screen_size(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG in screen pixels, from its dots and its dots per metre."""
+    width, height = struct.unpack(">II", png[16:24])
+    at = png.find(b"pHYs", 0, 4096)
+    per_metre = struct.unpack(">I", png[at + 4 : at + 8])[0] if at > 0 else 0
+    scale = SCREEN_DPI / (per_metre * 0.0254) if per_metre else 1.0
+    return round(width * scale), round(height * scale)
+
+
+def _saved(book: Workbook, names: Sequence[str]) -> bytes:
+    """The workbook's bytes with fixed dates and the figures' names as their alternative text."""
+    from openpyxl.writer.excel import ExcelWriter
+
+    book.properties.created = book.properties.modified = FIXED_DATE
+    first = BytesIO()
+    with zipfile.ZipFile(first, "w") as archive:
+        ExcelWriter(book, archive).save()
+    final = BytesIO()
+    with zipfile.ZipFile(first) as source, zipfile.ZipFile(final, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name.startswith("xl/drawings/drawing"):
+                content = _described(content, names)
+            entry = zipfile.ZipInfo(name, ARCHIVE_DATE)
+            target.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return final.getvalue()
+
+
+def _described(drawing: bytes, names: Sequence[str]) -> bytes:
+    """Put each figure's name where a screen reader looks for it."""
+    from xml.sax.saxutils import quoteattr
+
+    waiting = iter(names)
+
+    def name(found: re.Match[bytes]) -> bytes:
+        return b"descr=" + quoteattr(next(waiting, "Figure")).encode("utf-8")
+
+    return re.sub(rb'descr="[^"]*"', name, drawing)
