@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metadesk.effects.conversions.fivenum import LUO, SHI, SMALLEST, FiveNumbers, mean_sd
 from metadesk.effects.conversions.spread import sd_from_interval, sd_from_se
 from metadesk.effects.estimates import HANDBOOK
 from metadesk.effects.measure import Columns, Context, Inputs, Need, Remark, Route
@@ -75,16 +76,74 @@ def _by_interval(columns: Columns, arm: str, context: Context) -> Arm:
     return m, sd, reasons
 
 
+_ROLES_5 = {"min": "min#i", "q1": "q1_#i", "median": "med#i", "q3": "q3_#i", "max": "max#i"}
+
+
+@dataclass(frozen=True)
+class _ByOrder:
+    """Mean and SD from the median with quartiles, range or both."""
+
+    parts: tuple[str, ...]
+
+    def __call__(self, columns: Columns, arm: str, context: Context) -> Arm:
+        given = {part: columns[_ROLES_5[part].replace("#", arm)] for part in self.parts}
+        x = FiveNumbers.of(**given, n=columns[f"n{arm}i"])
+        mean, sd = mean_sd(x)
+        numbers = np.array([given[part] for part in self.parts])
+        reasons = (
+            Remark(
+                x.n < SMALLEST,
+                f"Group {arm} has fewer than {SMALLEST} people; a median says too little of them.",
+            ),
+            Remark(
+                x.disordered,
+                lambda i: (
+                    f"The numbers of group {arm}, {', '.join(f'{v:g}' for v in numbers[:, i])}, "
+                    "must rise from the lowest to the highest."
+                ),
+            ),
+            Remark(sd <= 0, f"The quartiles or range of group {arm} coincide; there is no spread."),
+        )
+        return mean, sd, reasons
+
+
 _MEAN = Need("m#i", "Mean")
 _SIZE = Need("n#i", "Total", "size2")
 
 _SD, _SE = Need("sd#i", "SD", "sd"), Need("se#i", "SE of the mean", "sd")
 _BOUNDS = (Need("lb#i", "Lower bound of the mean"), Need("ub#i", "Upper bound of the mean"))
+_MIN, _MAX = Need("min#i", "Minimum"), Need("max#i", "Maximum")
+_Q1, _MEDIAN = Need("q1_#i", "First quartile"), Need("med#i", "Median")
+_Q3 = Need("q3_#i", "Third quartile")
 
 ARM_WAYS: tuple[ArmWay, ...] = (
     ArmWay("sd", "mean and SD", (_MEAN, _SD, _SIZE), _plain),
     ArmWay("se", "mean and SE", (_MEAN, _SE, _SIZE), _by_se, HANDBOOK),
     ArmWay("ci", "mean and its interval", (_MEAN, *_BOUNDS, _SIZE), _by_interval, HANDBOOK),
+    ArmWay(
+        "five",
+        "median, quartiles and range",
+        (_MIN, _Q1, _MEDIAN, _Q3, _MAX, _SIZE),
+        _ByOrder(("min", "q1", "median", "q3", "max")),
+        SHI,
+        approximate=True,
+    ),
+    ArmWay(
+        "quartiles",
+        "median and quartiles",
+        (_Q1, _MEDIAN, _Q3, _SIZE),
+        _ByOrder(("q1", "median", "q3")),
+        LUO,
+        approximate=True,
+    ),
+    ArmWay(
+        "range",
+        "median and range",
+        (_MIN, _MEDIAN, _MAX, _SIZE),
+        _ByOrder(("min", "median", "max")),
+        LUO,
+        approximate=True,
+    ),
 )
 
 

@@ -345,7 +345,7 @@ class _Work:
             vi=self.vi,
             ni=self.ni,
             scale=self.context.scale,
-            route=tuple(keys[j] for j in self.plan),
+            route=tuple([keys[j] for j in self.plan.tolist()]),
             reasons=tuple(reasons),
             notes=tuple(notes),
         )

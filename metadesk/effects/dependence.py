@@ -221,8 +221,8 @@ def _by_groups(
 ) -> FloatMatrix:
     """Correlation of contrasts through the groups they share.
 
-    Each side of a contrast is a mean with variance 1/size; sides of the same group correlate by 1, or
-    by phi to the power of their distance in time.
+    Each side of a contrast is a mean with variance 1/size; sides of the same group correlate by 1,
+    or by phi to the power of their distance in time.
     """
     names = [[side[int(i)] for i in at] for side in groups]
     n = [np.ones(len(at)) if w is None else np.asarray(w, dtype=float)[at] for w in sizes]

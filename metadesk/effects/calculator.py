@@ -1,0 +1,162 @@
+"""The row calculator: from what is known of a study, what follows, step by step.
+
+Steps are applied until nothing new follows. Where a step has two solutions the calculation
+branches, and the person is asked which one it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from metadesk.effects.compute import compute
+from metadesk.effects.conversions.steps import Settings, Step, steps_for
+from metadesk.effects.measures import MEASURES
+
+# Roles that steps may pass through although no route of the measure asks for them.
+_HELPING = frozenset(
+    {
+        "est", "yi", "sei", "vi", "zi", "pval", "lower", "upper", "n1i", "n2i",
+        "p1i", "p2i", "se1i", "se2i", "lb1i", "ub1i", "lb2i", "ub2i",
+    }
+)  # fmt: skip
+_DEEPEST = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """A step that was taken, with the numbers that went in and came out."""
+
+    step: Step
+    inputs: Mapping[str, float]
+    outputs: Mapping[str, float]
+
+    @property
+    def sentence(self) -> str:
+        """What was worked out from what."""
+        out = ", ".join(f"{role} = {x:.6g}" for role, x in self.outputs.items())
+        came = ", ".join(f"{role} {x:.6g}" for role, x in self.inputs.items())
+        return f"{out}: {self.step.title} ({came})."
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Everything that follows along one branch.
+
+    ``values`` holds what was known and what was derived; ``yi`` is the estimate on the analysis
+    scale with variance ``vi``, or NaN with ``reason``.
+    """
+
+    values: Mapping[str, float]
+    taken: tuple[Taken, ...]
+    yi: float
+    vi: float
+    route: str | None
+    reason: str | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def derived(self) -> dict[str, float]:
+        """The values that were worked out, in the order in which they followed."""
+        return {role: x for step in self.taken for role, x in step.outputs.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Calculation:
+    """All solutions; more than one where the known values leave a choice."""
+
+    measure: str
+    known: Mapping[str, float]
+    solutions: tuple[Solution, ...] = field(default=())
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether the person has to say which solution it is."""
+        return len(self.solutions) > 1
+
+
+def calculate(measure: str, known: Mapping[str, float], *, level: float = 0.95) -> Calculation:
+    """Work out what follows from the known values of one study.
+
+    Parameters
+    ----------
+    measure : str
+        Key of the measure.
+    known : mapping of role to float
+        What the paper says; NaN counts as not known.
+    level : float
+        Confidence level of its intervals.
+
+    Returns
+    -------
+    Calculation
+        One solution, or several where the values fit more than one study. A value that is known is
+        never replaced.
+    """
+    entry = MEASURES[measure]
+    roles = frozenset(entry.roles) | _HELPING
+    given = {role: float(x) for role, x in known.items() if not np.isnan(x)}
+    settings = Settings(level, entry.scale.key == "log")
+    steps = steps_for(measure, roles | frozenset(given))
+    branches = _branches(given, steps, settings)
+    found = tuple(_solution(measure, values, taken, level) for values, taken in branches)
+    return Calculation(measure, given, found)
+
+
+Branch = tuple[dict[str, float], tuple[Taken, ...]]
+
+
+def _branches(given: dict[str, float], steps: tuple[Step, ...], settings: Settings) -> list[Branch]:
+    """Follow the steps from the known values; exact steps go before approximate ones."""
+    open_: list[Branch] = [(given, ())]
+    done: list[Branch] = []
+    ordered = sorted(steps, key=lambda step: step.approximate)
+    while open_:
+        values, taken = open_.pop(0)
+        move = _next(values, ordered, settings) if len(taken) < _DEEPEST else None
+        if move is None:
+            done.append((values, taken))
+            continue
+        step, answers = move
+        inputs = {role: values[role] for role in step.inputs}
+        for answer in answers:
+            new = {role: x for role, x in answer.items() if role not in values}
+            open_.append(({**values, **new}, (*taken, Taken(step, inputs, new))))
+    return done
+
+
+def _next(
+    values: dict[str, float], steps: list[Step], settings: Settings
+) -> tuple[Step, tuple[Mapping[str, float], ...]] | None:
+    """The first step whose inputs are known and that says something new."""
+    for step in steps:
+        if all(role in values for role in step.inputs) and any(
+            role not in values for role in step.outputs
+        ):
+            answers = tuple(
+                answer
+                for answer in step.solve(values, settings)
+                if all(abs(values[r] - x) <= 0.5 for r, x in answer.items() if r in values)
+                or len(step.outputs) == 1
+            )
+            if answers:
+                return step, answers
+    return None
+
+
+def _solution(
+    measure: str, values: dict[str, float], taken: tuple[Taken, ...], level: float
+) -> Solution:
+    columns = {role: np.array([x]) for role, x in values.items()}
+    got = compute(measure, columns, level=level)
+    return Solution(
+        values,
+        taken,
+        float(got.yi[0]),
+        float(got.vi[0]),
+        got.route[0],
+        got.reasons[0],
+        got.notes[0],
+    )
