@@ -18,7 +18,8 @@ from metadesk.table import StudyTable, TableColumn, is_missing, number_in
 from metadesk.table.edits import SetRoles
 
 Family = Literal["two-by-two", "person-time", "means", "estimate", "correlation", "one group"]
-ENOUGH = 0.8  # share of filled cells that must agree with what a column is said to be
+ENOUGH = 0.8  # share of cells that must agree where the header says little
+MOST = 0.5  # share where the header is plain: a few bad cells are problems, not another column
 
 BEFORE = frozenset({"pre", "baseline", "before", "bl"})  # values before treatment come last
 
@@ -86,15 +87,15 @@ class Candidate:
 
     @cached_property
     def is_numeric(self) -> bool:
-        """Whether nearly all filled cells are numbers, and there is one."""
+        """Whether most filled cells are numbers."""
         filled = sum(not is_missing(self.column.cells[row]) for row in self.rows)
-        return bool(self.given) and len(self.given) >= ENOUGH * filled
+        return len(self.given) > MOST * filled
 
     @cached_property
     def is_count(self) -> bool:
         """Whether the numbers are whole and not negative."""
         whole = sum(x >= 0 and x == int(x) for x in self.given if math.isfinite(x))
-        return self.is_numeric and whole >= ENOUGH * len(self.given)
+        return self.is_numeric and whole > MOST * len(self.given)
 
 
 def candidates(table: StudyTable) -> tuple[Candidate, ...]:
@@ -176,7 +177,8 @@ def _two_by_two(key: tuple[str, ...], cells: Cells) -> Block | None:
             if (other, arm) in cells:
                 chosen[other, arm] = cells[other, arm]
         total = chosen.get(("total", arm))
-        if total is not None and not _not_above(events, total):
+        share = MOST if events.reading.quantity == "events" else ENOUGH
+        if total is not None and not _not_above(events, total, share):
             return None
     has = {quantity for quantity, _ in chosen}
     both = {q for q in has if (q, 1) in chosen and (q, 2) in chosen}
@@ -198,12 +200,12 @@ def _noun(key: tuple[str, ...], cells: Cells, arm: int) -> Candidate | None:
     return cells["", arm]
 
 
-def _not_above(events: Candidate, total: Candidate) -> bool:
-    """Whether events stay within their totals in nearly all rows."""
+def _not_above(events: Candidate, total: Candidate, share: float) -> bool:
+    """Whether events stay within their totals in at least this share of the rows."""
     pairs = [
         (e, n) for e, n in zip(events.numbers, total.numbers, strict=True) if e == e and n == n
     ]
-    return sum(e <= n for e, n in pairs) >= ENOUGH * len(pairs)
+    return sum(e <= n for e, n in pairs) >= share * len(pairs)
 
 
 def _means(key: tuple[str, ...], cells: Cells) -> Block | None:
@@ -300,7 +302,7 @@ def _partner_bound(
 def _ordered(lower: Candidate, upper: Candidate) -> bool:
     """Whether lower bounds lie below upper ones in nearly all rows."""
     pairs = [(x, y) for x, y in zip(lower.numbers, upper.numbers, strict=True) if x == x and y == y]
-    return bool(pairs) and sum(x <= y for x, y in pairs) >= ENOUGH * len(pairs)
+    return bool(pairs) and sum(x <= y for x, y in pairs) > MOST * len(pairs)
 
 
 def _centre(
@@ -336,7 +338,7 @@ def _within(centre: Candidate, lower: Candidate, upper: Candidate) -> bool:
         for x, lo, hi in zip(centre.numbers, lower.numbers, upper.numbers, strict=True)
         if x == x and lo == lo and hi == hi
     ]
-    return bool(triples) and sum(lo <= x <= hi for x, lo, hi in triples) >= ENOUGH * len(triples)
+    return bool(triples) and sum(lo <= x <= hi for x, lo, hi in triples) > MOST * len(triples)
 
 
 def _precision(
@@ -353,6 +355,9 @@ def _precision(
         others = [c for c in free if c.reading.quantity == "effect" and c.column.id not in taken]
         if same:
             return {role: same[0]}
+        at = free.index(centre) + 1
+        if at < len(free) and free[at] in fits:
+            return {role: free[at]}
         if len(fits) == 1 and len(others) == 1:
             return {role: fits[0]}
     fits = [c for c in free if c.reading.quantity == "pvalue" and c.column.id not in taken]
@@ -456,7 +461,7 @@ def _one_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
         return []
     if correlation is not None:
         return [_simple("correlation", {"ri": correlation, "ni": size})]
-    if events is not None and _not_above(events, size):
+    if events is not None and _not_above(events, size, MOST):
         return [_simple("one group", {"xi": events, "ni": size})]
     if mean is not None and sd is not None:
         return [_simple("one group", {"mi": mean, "sdi": sd, "ni": size})]

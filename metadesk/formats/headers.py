@@ -77,6 +77,7 @@ _PHRASES = (
     (r"\b9[059] ?%", "95"),
     (r"p[- ]val(ue)?", "pvalue"),
     (r"non[- ]?events?", "nonevents"),
+    (r"(not|un|non)[- ]?(vaccinated|exposed|treated)|no treatment", "control"),
     (r"ci start", "lower"),
     (r"ci end", "upper"),
     (r"first quartile|lower quartile|25th percentile", "q1"),
@@ -120,7 +121,25 @@ class Reading:
 
 
 def tokens_of(name: str) -> tuple[str, ...]:
-    """The words of a header in small letters, known phrases as their short names."""
+    """The words of a header in small letters, known phrases as their short names.
+
+    Of a group title above the header ('Specialist care (treatment) / Mean') only the arm counts.
+    """
+    words: list[str] = []
+    for level in name.split(" / "):
+        found = _tokens(level)
+        arms = [word for word in found if word in CONTROL or word in TREATED]
+        words += arms[:1] if arms and " / " in name and not _says_quantity(found) else found
+    return tuple(words)
+
+
+def _says_quantity(tokens: Sequence[str]) -> bool:
+    """Whether words name a quantity, and not only a group."""
+    return any(t in WORDS or t in EVENTS or t in TOTALS or t in RATIOS for t in tokens)
+
+
+def _tokens(name: str) -> list[str]:
+    """The words of one level of a header."""
     text = _HUMP.sub(" ", name.replace("(", " (").strip())
     text = re.sub(r"\bno\.(?= )|\bno of\b|#", "n ", text.lower())
     plain = re.sub(r"[_.]+", " ", text) if not re.search(r"s\.[de]\.", text) else text
@@ -133,7 +152,7 @@ def tokens_of(name: str) -> tuple[str, ...]:
             continue
         found = _LETTER_DIGIT.match(word)
         words += [found.group(1), found.group(2)] if found and word not in WORDS else [word]
-    return tuple(words)
+    return words
 
 
 def read_headers(names: tuple[str, ...]) -> tuple[Reading, ...]:
