@@ -189,8 +189,8 @@ class OptionsForm(QWidget):
                 grid.addWidget(words, row, 0)
                 grid.addWidget(widget, row, 1)
             else:
-                grid.addWidget(words, row, 0)
-                grid.addWidget(widget, row + 1, 0)
+                grid.addWidget(words, row, 0, 1, 2)
+                grid.addWidget(widget, row + 1, 0, 1, 2)
         return grid
 
     def _flag_row(self, option: Option, box: QWidget) -> QHBoxLayout:

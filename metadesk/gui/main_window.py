@@ -82,6 +82,7 @@ class MainWindow(QMainWindow):
         session = self.session
         self.setup = SetupPanel(session, self)
         self.sheet = SheetPane(session, self)
+        self.sheet.setMinimumWidth(320)  # it arranges its columns to any width above this
         self.plot = PlotPane(session, self)
         self.results = ResultsPane(session, self)
         self.problems = ProblemsPanel(session, self)

@@ -48,7 +48,7 @@ LIGHT = Tones(
     note="#5b6573", caution="#96640a", strong="#b3372c", good="#2f7d4f",
 )  # fmt: skip
 DARK = Tones(
-    scheme="dark", window="#1e2228", base="#1b1e22", raised="#262b33", line="#3a414c",
+    scheme="dark", window="#1e2228", base="#2b323b", raised="#2b323b", line="#414956",
     text="#e6e9ee", muted="#a3adbb", accent="#76ade8", on_accent="#10151c", selection="#2d4a6b",
     note="#a3adbb", caution="#e3b34e", strong="#f08a7e", good="#7cc79a",
 )  # fmt: skip
@@ -121,6 +121,11 @@ def panel_css(t: Tones) -> str:
     QScrollBar::handle:horizontal {{ min-width: 32px; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QTableView {{ background: transparent; border: none; border-bottom: 1px solid {t.line};
+        selection-background-color: {t.selection}; selection-color: {t.text}; }}
+    QHeaderView, QHeaderView::section {{ background: transparent; color: {t.muted}; border: none; }}
+    QHeaderView::section {{ border-top: 1px solid {t.muted}; border-bottom: 1px solid {t.muted};
+        padding: 3px 5px; }}
     QWidget#setupBody, QWidget#resultsBody {{ background: transparent; }}
     """
 
@@ -131,7 +136,7 @@ def bar_css(t: Tones) -> str:
     QToolBar {{ border: none; border-bottom: 1px solid {t.line}; background: {t.window};
         spacing: 2px; padding: 2px 8px; }}
     QToolBar::separator {{ background: {t.line}; width: 1px; margin: 6px 6px; }}
-    QToolButton {{ border: none; border-radius: 4px; padding: 5px 9px; }}
+    QToolButton {{ border: none; border-radius: 4px; padding: 4px 8px; }}
     QToolButton:hover, QToolButton:focus {{ background: {t.selection}; }}
     QToolButton:pressed {{ background: {t.line}; }}
     """

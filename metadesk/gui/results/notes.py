@@ -25,7 +25,7 @@ class NoteCard(QFrame):
         set_role(self, f"card-{note.severity}")
         colour = getattr(tones(), {"stop": "strong"}.get(note.severity, note.severity))
         sign = QLabel(self)
-        sign.setPixmap(icon(_SIGNS[note.severity], colour).pixmap(QSize(18, 18)))
+        sign.setPixmap(icon(_SIGNS[note.severity], colour).pixmap(QSize(20, 20)))
         sign.setAccessibleName(title)
         sign.setAlignment(Qt.AlignmentFlag.AlignTop)
         sign.setContentsMargins(0, 1, 0, 0)

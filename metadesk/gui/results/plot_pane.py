@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from metadesk.analysis.result import AnalysisResult
 
 PATIENCE_MS = 120  # a result that is late by less than this is not called out of date on the plot
+ROOM_FOR_WORDS = 760  # px
 SAID_ELSEWHERE = ("group1", "group2", "favours_left", "favours_right")
 
 
@@ -57,6 +58,7 @@ class PlotPane(QWidget):
         self._lane = Lane(session.pool, newest_wins=True, parent=self)
         self._lane.done.connect(self._on_page)
         self._lane.failed.connect(lambda _, sentence: self._say(sentence))
+        self._worded: list[QToolButton] = []
         self.view = PageView(self)
         self._why = QLabel(self)
         self._why.setObjectName("plotWhy")
@@ -103,11 +105,12 @@ class PlotPane(QWidget):
         self._plots.setMaximumWidth(240)
         self._plots.hide()
         self._plots.activated.connect(self._choose_plot)
-        self._percent = QLabel(self)
-        self._percent.setObjectName("plotZoom")
-        self._percent.setMinimumWidth(self.fontMetrics().horizontalAdvance("0000 %"))
-        self._percent.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        set_role(self._percent, "muted")
+        self._percent = self._button(
+            "plotZoom", "", self.tr("100 %"), lambda: self.view.set_zoom(1.0)
+        )
+        self._percent.setToolTip(self.tr("Show at its own size"))
+        self._percent.setAccessibleName(self.tr("Show at its own size"))
+        self._percent.setFixedWidth(self.fontMetrics().horizontalAdvance("0000 %") + 12)
         self.view.zoom_changed.connect(lambda z: self._percent.setText(f"{z * 100:.0f} %"))
         bar.addWidget(self._plots)
         zoom_out = partial(self._zoom, 1 / 1.2)
@@ -115,8 +118,6 @@ class PlotPane(QWidget):
         bar.addWidget(self._button("zoomOut", "zoom-out", self.tr("Smaller"), zoom_out))
         bar.addWidget(self._percent)
         bar.addWidget(self._button("zoomIn", "zoom-in", self.tr("Larger"), zoom_in))
-        whole = self._button("zoomWhole", "", self.tr("100 %"), lambda: self.view.set_zoom(1.0))
-        bar.addWidget(whole)
         bar.addWidget(
             self._button("fitWidth", "fit-width", self.tr("Fit to width"), self.view.fit_width)
         )
@@ -153,7 +154,7 @@ class PlotPane(QWidget):
         button.setToolTip(words_)
         button.setAccessibleName(words_.rstrip("…"))
         if words:
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            self._worded.append(button)
         set_role(button, "flat")
         button.clicked.connect(lambda: run())
         return button
@@ -268,9 +269,16 @@ class PlotPane(QWidget):
         self._badge.move((self.view.width() - self._badge.width()) // 2, 12)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the badge in its place."""
+        """Keep the badge in its place; where room is scarce, buttons are signs only."""
         super().resizeEvent(event)
         self._place_badge()
+        style = (
+            Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+            if self.width() > ROOM_FOR_WORDS
+            else Qt.ToolButtonStyle.ToolButtonIconOnly
+        )
+        for button in self._worded:
+            button.setToolButtonStyle(style)
 
     # -- what the person does ---------------------------------------------------------------------
 

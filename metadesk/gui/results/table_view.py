@@ -125,6 +125,7 @@ class TableView(QTableView):
             self.setColumnWidth(at, min(max(wide, 56), 340))
 
     def _fit_height(self) -> None:
+        self.setMaximumWidth(self.horizontalHeader().length() + 2)
         rows = self.verticalHeader().length()
         head = self.horizontalHeader().sizeHint().height()
         wider = self.horizontalHeader().length() > self.viewport().width() > 0

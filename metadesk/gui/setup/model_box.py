@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from PySide6.QtWidgets import (
 )
 
 from metadesk.analysis.presets import PRESETS
+from metadesk.document import Note
 from metadesk.gui.forms import OptionsForm, QuietCombo, QuietDoubleSpin
+from metadesk.gui.results.notes import NoteList
 from metadesk.gui.session import Session
 from metadesk.gui.theme import set_role
 
@@ -40,6 +43,8 @@ class ModelBox(QWidget):
         self._radios: dict[str, QRadioButton] = {}
         for entry in offered_models():
             self._add_family(entry)
+        self._caution = NoteList("modelCaution", self)
+        self._column.addWidget(self._caution)
         self._column.addSpacing(8)
         self.preset = self._add_preset()
         self._preset_words = QLabel(self)
@@ -55,6 +60,10 @@ class ModelBox(QWidget):
     def radio(self, model: str) -> QRadioButton:
         """The button of one model."""
         return self._radios[model]
+
+    def show_cautions(self, notes: Sequence[Note]) -> None:
+        """Show what speaks against the chosen model right under the choice."""
+        self._caution.show_notes(notes)
 
     def refresh(self) -> None:
         """Show what the request says."""

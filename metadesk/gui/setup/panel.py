@@ -18,6 +18,7 @@ from metadesk.gui.setup.words_box import WordsBox
 from metadesk.gui.theme import panel_css, set_role, tones
 
 WIDTH = 312
+AT_THE_CHOICE = ("A2",)  # advice about the choice itself stands beside it
 
 
 class SetupPanel(QScrollArea):
@@ -93,8 +94,11 @@ class SetupPanel(QScrollArea):
 
         result = self._session.result
         notes = advise(result) if result is not None and result.main is not None else ()
-        self._advice.show_notes(notes)
-        self._advice_section.setVisible(bool(notes))
+        at_the_choice = tuple(note for note in notes if note.code in AT_THE_CHOICE)
+        others = tuple(note for note in notes if note.code not in AT_THE_CHOICE)
+        self._model.show_cautions(at_the_choice)
+        self._advice.show_notes(others)
+        self._advice_section.setVisible(bool(others))
 
 
 class EquationBox(QFrame):
