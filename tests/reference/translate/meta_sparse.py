@@ -342,7 +342,8 @@ def components(fit: FitResult, found: Any) -> dict[str, Any]:
         covariance = found.machine.covariance
         answer["tau2"] = [c.estimate for c in parts["tau"]]
         answer["tau2_levels"] = list(covariance.matrices[0].levels)
-        answer["rho"] = [c.estimate for c in parts["rho"]]
+        if parts["rho"]:
+            answer["rho"] = [c.estimate for c in parts["rho"]]
         answer["G"] = covariance.matrix(0, found.phi)
     return answer
 

@@ -99,8 +99,8 @@ class DependentData:
     Raises
     ------
     DataProblem
-        For missing numbers, variances that are not positive, blocks that overlap or are not
-        positive definite; names the rows.
+        For missing numbers, variances that are not positive, blocks that overlap or are no
+        covariance matrices; names the rows.
     """
 
     yi: FloatVector
@@ -196,13 +196,21 @@ class DependentData:
                     f"A row of {where} stands in two blocks of the covariance matrix."
                 )
             seen[rows] = True
-            try:
-                np.linalg.cholesky(block)
-            except np.linalg.LinAlgError:
+            values = np.linalg.eigvalsh(block)
+            if values[0] < -1e-9 * values[-1]:
                 raise DataProblem(
                     f"The sampling covariance of {where} ({self.slab[int(rows[0])]}) is not "
-                    "positive definite: check for rows entered twice and the assumed correlation."
-                ) from None
+                    "possible (not positive definite): check for rows entered twice and the "
+                    "assumed correlation."
+                )
+
+    @property
+    def singular(self) -> bool:
+        """Whether some sampling errors are exact combinations of others, so that Q is undefined."""
+        return any(
+            np.linalg.eigvalsh(block)[0] <= 1e-12 * float(np.trace(block))
+            for _, block in self.blocks
+        )
 
 
 def _read_covariance(

@@ -318,6 +318,15 @@ class _Report:
                     "boundary",
                 )
             )
+        if self.data.singular:
+            notes.append(
+                Note(
+                    "Some sampling errors are assumed to be perfectly correlated, so Q cannot be "
+                    "computed; look for rows entered twice or lower the assumed correlation.",
+                    "caution",
+                    "singular-covariance",
+                )
+            )
         if not self.fit.converged:
             notes.append(
                 Note(
@@ -329,30 +338,31 @@ class _Report:
             )
         return tuple(notes)
 
-    def _without_random_effects(self) -> Evaluation:
+    def _without_random_effects(self) -> Evaluation | None:
         """Weighted least squares with the sampling covariance alone, the basis of Q."""
         data = self.data
         codes = np.arange(data.k, dtype=np.int64)
         for rows, _ in data.blocks:
             codes[rows] = rows[0]
         stacks = stack(data, components(data.k, [codes]), ())
-        found = evaluate(stacks, np.zeros(0), data.k, False, self.fit.machine.log_det_xx)
-        assert found is not None  # V was checked to be positive definite when the data were made
-        return found
+        if data.singular:
+            return None
+        return evaluate(stacks, np.zeros(0), data.k, False, self.fit.machine.log_det_xx)
 
-    def _heterogeneity(self, nothing: Evaluation) -> Heterogeneity:
+    def _heterogeneity(self, nothing: Evaluation | None) -> Heterogeneity:
         data = self.data
         df = float(data.k - data.p)
         total = new_effect_variance(self.fit)
         typical = self._typical_variance()
+        q = math.nan if nothing is None else nothing.rss
         return Heterogeneity(
             tau2=total,
             tau2_method=f"{self.spec.method}, sum of the components",
             I2=100.0 * total / (total + typical),
             I2_definition="from the variance components",
-            QE=nothing.rss,
+            QE=q,
             QE_df=df,
-            QEp=float(chi2_sf(nothing.rss, df)),
+            QEp=math.nan if nothing is None else float(chi2_sf(q, df)),
             QE_method="Residual Q with the sampling covariance",
         )
 
