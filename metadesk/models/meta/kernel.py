@@ -54,6 +54,11 @@ class Kernel(Protocol):
         """Mean squared deviation of the effects from their mean."""
         ...
 
+    @property
+    def basis(self) -> FloatMatrix:
+        """Orthonormal columns that span the moderators."""
+        ...
+
     def quadratic(self, t: float) -> tuple[float, float]:
         """``y'Py`` and ``y'PPy`` at ``t``."""
         ...
@@ -101,6 +106,11 @@ class MeanKernel:
     def spread(self) -> float:
         """Mean squared deviation of the effects from their mean."""
         return self.residual_sum() / self.k
+
+    @property
+    def basis(self) -> FloatMatrix:
+        """Orthonormal columns that span the moderators."""
+        return np.full((self.k, 1), 1.0 / math.sqrt(self.k))
 
     def __init__(self, y: FloatVector, v: FloatVector) -> None:
         self.k, self.p, self.v = y.size, 1, v
@@ -164,7 +174,7 @@ class MeanKernel:
 
     def moment(self, a: FloatVector) -> Moment:
         """The traces that moment estimators with weights ``a`` need."""
-        return _moment(self._y, self.v, np.ones((self.k, 1)) / math.sqrt(self.k), a)
+        return _moment(self._y, self.v, self.basis, a)
 
     def residual_sum(self) -> float:
         """Residual sum of squares of the unweighted fit."""
@@ -191,6 +201,11 @@ class DesignKernel:
     def spread(self) -> float:
         """Mean squared deviation of the effects from their mean."""
         return self._spread
+
+    @property
+    def basis(self) -> FloatMatrix:
+        """Orthonormal columns that span the moderators."""
+        return self._Q
 
     def _spans_constant(self) -> bool:
         one = np.ones(self.k)

@@ -137,9 +137,9 @@ def kenward_roger(fit: Linear, X: FloatMatrix) -> tuple[FloatMatrix, FloatVector
 
     With ``Phi = (X'WX)^-1``, expected information ``I = tr(PP)/2`` about tau²:
     ``Phi_A = Phi + 2/I Phi (X'W³X - X'W²X Phi X'W²X) Phi`` and, by coefficient,
-    ``df = 2 I Phi_jj² / (Phi X'W²X Phi)_jj²`` (Kenward & Roger 1997, eqs. 3 and 7, for one variance
-    parameter; the coefficient's own adjusted variance stands in the numerator of the df as in
-    Partlett & Riley 2017).
+    ``df = 2 I (Phi_jj² / Phi_A_jj)² / (Phi X'W²X Phi)_jj²`` (Kenward & Roger 1997, eqs. 3 and 7,
+    for one variance parameter; the coefficient's own adjusted variance stands in the numerator
+    of the df as in Partlett & Riley 2017).
     """
     w, Phi = fit.w, fit.vb
     A2 = X.T.dot((w * w)[:, None] * X)
@@ -150,7 +150,8 @@ def kenward_roger(fit: Linear, X: FloatMatrix) -> tuple[FloatMatrix, FloatVector
     adjusted = Phi + (2.0 / info) * (B3 - B2.dot(B2)).dot(Phi)
     adjusted = 0.5 * (adjusted + adjusted.T)
     slope = np.diag(B2.dot(Phi))
-    return adjusted, 2.0 * info * (np.diag(Phi) / slope) ** 2
+    shrunk = np.diag(Phi) ** 2 / np.diag(adjusted)
+    return adjusted, 2.0 * info * (shrunk / slope) ** 2
 
 
 def _guard_acted(scale: float) -> Note:

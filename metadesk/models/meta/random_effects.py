@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metadesk.models.meta import heterogeneity, linear, prediction, tau2, tau2_interval
+from metadesk.models.meta.bootstrap_prediction import nnf_interval
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.pooling import Request, pool
 from metadesk.models.result import FitResult
 from metadesk.numerics.progress import SILENT, Progress
-from metadesk.options import choice, number
+from metadesk.options import choice, integer, number
 
 I2_TITLES = {key: words.capitalize() for key, words in heterogeneity.DEFINITIONS.items()}
 
@@ -29,6 +30,10 @@ class RandomEffects:
         "Between-study variance, given", None, minimum=0.0, advanced=True,
         help="Instead of estimating tau², use this value.",
     )  # fmt: skip
+    seed: int = integer(
+        "Seed of the random numbers", 1, minimum=0, maximum=2**31 - 1, advanced=True,
+        help="For the prediction interval by Nagashima, Noma & Furukawa.",
+    )  # fmt: skip
 
 
 def fit_random(spec: RandomEffects, data: MetaData, progress: Progress = SILENT) -> FitResult:
@@ -37,7 +42,12 @@ def fit_random(spec: RandomEffects, data: MetaData, progress: Progress = SILENT)
     ``y_i = mu + u_i + e_i`` with ``u_i ~ N(0, tau²)``, ``e_i ~ N(0, v_i)``. Moderators in ``data``
     are left out; with them the model is mixed.
     """
-    return pool(random_request(spec), data.without_moderators()).result
+    plain = data.without_moderators()
+    fit = pool(random_request(spec), plain).result
+    if spec.prediction != "nnf":
+        return fit
+    interval = nnf_interval(plain, spec.level, seed=spec.seed, progress=progress)
+    return replace(fit, prediction=interval)
 
 
 def random_request(spec: RandomEffects) -> Request:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metadesk.models.meta.kernel import Forms, Kernel
+from metadesk.numerics.quadratic_forms import chi2_sum_cdf
 from metadesk.numerics.tails import chi2_quantile
 from metadesk.numerics.types import FloatVector
 
@@ -85,10 +86,11 @@ def estimate_tau2(kernel: Kernel, method: str, weights: FloatVector | None = Non
     if kernel.k <= kernel.p:
         return Tau2(0.0, method, rung="no residual degrees of freedom")
     with np.errstate(all="ignore"):
-        found = _estimate(kernel, method, weights)
-        if math.isfinite(found.value):
-            return found
-        return _fallback(kernel, method)
+        try:
+            found = _estimate(kernel, method, weights)
+        except (ZeroDivisionError, OverflowError, np.linalg.LinAlgError):
+            return _fallback(kernel, method)
+        return found if math.isfinite(found.value) else _fallback(kernel, method)
 
 
 def _estimate(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:
@@ -111,8 +113,11 @@ def _estimate(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:
 
 def _fallback(kernel: Kernel, method: str) -> Tau2:
     """DL, and where even that is not a number, zero; said in the message."""
-    dl = _from_q(kernel, "DL")
     said = f"{method} gave no finite tau²; the value is"
+    try:
+        dl = _from_q(kernel, "DL")
+    except (ZeroDivisionError, OverflowError):
+        dl = Tau2(math.nan, "DL")
     if math.isfinite(dl.value):
         return replace(
             dl, rung="DL instead", converged=False, messages=(f"{said} DerSimonian–Laird's.",)
@@ -202,7 +207,7 @@ def solve_q(kernel: Kernel, target: float, start: float = 0.0) -> tuple[float, i
         q, slope = kernel.quadratic(t)
         if q <= target or slope <= 0.0:
             return t, step
-        move = q * (q / target - 1.0) / slope
+        move = q / slope * (q / target - 1.0)
         t += move
         if move <= _FINE * (t + floor):
             return t, step
@@ -217,14 +222,56 @@ def _paule_mandel(kernel: Kernel, method: str, target: float) -> Tau2:
 
 def _genq_median(kernel: Kernel, weights: FloatVector | None) -> Tau2:
     """The tau² at which the observed generalised Q is the median of its distribution."""
-    from metadesk.models.meta.tau2_interval import solve_generalised_q
-
     a = _moment_weights(kernel, "GENQ", weights)
     t, steps = solve_generalised_q(kernel, a, 0.5)
     m = kernel.moment(a)
     variance = 2.0 * m.trPVPV + 4.0 * t * m.trPVP + 2.0 * t * t * m.trPP
     se = math.sqrt(max(variance, 0.0)) / m.trP
     return Tau2(t, "GENQM", se, "bracketed root", steps)
+
+
+def solve_generalised_q(kernel: Kernel, a: FloatVector, p: float) -> tuple[float, int]:
+    """Find the tau² at which the observed Q with weights ``a`` is the ``p`` quantile of its law.
+
+    Zero where it lies above that quantile already at tau² = 0. The law is that of ``sum lambda Z²``
+    with lambda the eigenvalues of ``P_A (V + tau² I)``; its distribution function falls in tau².
+    """
+    q = kernel.moment(a).yPy
+    B = kernel.basis
+    AB = a[:, None] * B
+    P = np.diag(a) - AB @ np.linalg.solve(B.T @ AB, AB.T)
+
+    def excess(t: float) -> float:
+        root = np.sqrt(kernel.v + t)
+        lambdas = np.linalg.eigvalsh(root[:, None] * P * root)[kernel.p :]
+        return chi2_sum_cdf(q, np.asarray(lambdas, dtype=np.float64)) - p
+
+    if q <= 0.0 or excess(0.0) <= 0.0:
+        return 0.0, 1
+    lo, hi, steps = 0.0, float(kernel.v.mean()) + kernel.spread, 1
+    while excess(hi) > 0.0 and hi < 1e300:
+        lo, hi, steps = hi, 4.0 * hi, steps + 1
+    return _false_position(excess, lo, hi, float(kernel.v.min()), steps)
+
+
+def _false_position(
+    excess: Callable[[float], float], lo: float, hi: float, floor: float, steps: int
+) -> tuple[float, int]:
+    """Root of a falling function by false position with halved ends (Illinois), to 1e-12."""
+    a, b = excess(lo), excess(hi)
+    side = 0
+    for step in range(steps, _STEPS + 1):
+        t = (lo * b - hi * a) / (b - a)
+        value = excess(t)
+        if value > 0.0:
+            lo, a, b = t, value, b / 2.0 if side == 1 else b
+            side = 1
+        else:
+            hi, b, a = t, value, a / 2.0 if side == -1 else a
+            side = -1
+        if value == 0.0 or hi - lo <= 1e-12 * (t + floor) or abs(value) < 1e-14:
+            return t, step
+    return 0.5 * (lo + hi), _STEPS
 
 
 # --------------------------------------------------------------------------- likelihoods

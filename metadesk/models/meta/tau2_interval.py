@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from metadesk.models.meta.kernel import Kernel
-from metadesk.models.meta.tau2 import Tau2, refine_root, solve_q
+from metadesk.models.meta.tau2 import Tau2, estimate_tau2, refine_root, solve_generalised_q, solve_q
 from metadesk.models.result import Interval
 from metadesk.numerics.tails import chi2_quantile, quantile
+from metadesk.numerics.types import FloatVector
 
 METHODS = {
     "QP": "Q-profile",
     "PL": "Profile likelihood",
+    "BJ": "Generalised Q, weights 1/v (Biggerstaff–Jackson)",
+    "J": "Generalised Q, weights 1/√v (Jackson)",
     "Wald": "Wald (large samples)",
     "none": "None",
 }
@@ -33,6 +34,10 @@ def tau2_interval(kernel: Kernel, tau2: Tau2, method: str, level: float) -> Inte
             return q_profile(kernel, level)
         if method == "PL":
             return profile_likelihood(kernel, tau2, level)
+        if method == "BJ":
+            return generalised_q(kernel, 1.0 / kernel.v, level, METHODS["BJ"])
+        if method == "J":
+            return generalised_q(kernel, 1.0 / np.sqrt(kernel.v), level, METHODS["J"])
         return _wald(tau2, level)
 
 
@@ -56,8 +61,6 @@ def profile_likelihood(kernel: Kernel, tau2: Tau2, level: float) -> Interval:
     Restricted likelihood unless tau² was estimated by ML (Hardy & Thompson 1996; Viechtbauer 2007).
     For estimators that do not maximise a likelihood the drop is taken from the restricted maximum.
     """
-    from metadesk.models.meta.tau2 import estimate_tau2
-
     restricted = tau2.method != "ML"
     best = tau2.value if tau2.method in ("ML", "REML") else estimate_tau2(kernel, "REML").value
     floor = float(kernel.v.min())
@@ -89,9 +92,12 @@ def _wald(tau2: Tau2, level: float) -> Interval:
     )
 
 
-def solve_generalised_q(kernel: Kernel, a: object, p: float) -> tuple[float, int]:
-    """Placeholder until the quadratic forms stand."""
-    raise NotImplementedError
+def generalised_q(kernel: Kernel, a: FloatVector, level: float, name: str) -> Interval:
+    """Values of tau² at which the observed generalised Q is not extreme (Jackson 2013, section 4).
 
-
-_ = math
+    Q with fixed weights ``a`` is a weighted sum of chi-square variates whose weights depend on
+    tau²; Biggerstaff & Jackson (2008) take ``a = 1/v``.
+    """
+    tail = (1.0 - level) / 2.0
+    lower, upper = (solve_generalised_q(kernel, a, p)[0] for p in (1.0 - tail, tail))
+    return Interval(lower, upper, level, name)
