@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+# So that tests of several rooms can share tests/made_results.py.
+sys.path.insert(0, str(HERE))
 SHEETS = ROOT.parent / "shared" / "sheets"
 
 
@@ -54,3 +57,9 @@ def bcg():
         "author": "study", "year": "year", "tpos": "ai", "tneg": "bi", "cpos": "ci", "cneg": "di",
     }  # fmt: skip
     return make_table(columns, roles, name="BCG")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def application(qapp):
+    """One application for all tests, before any test paints without a window and makes its own."""
+    return qapp

@@ -40,7 +40,8 @@ class Axis:
             return -math.inf
         if math.isinf(value):
             return math.inf
-        return math.log(value / self.lower) / math.log(self.upper / self.lower)
+        low = math.log(self.lower)
+        return (math.log(value) - low) / (math.log(self.upper) - low)
 
     def holds(self, value: float) -> bool:
         """Whether a value falls on the axis."""
@@ -91,19 +92,14 @@ TickFamily = Callable[[float, float], tuple[Tick, ...]]
 
 def _with_ticks(lower: float, upper: float, log: bool, family: TickFamily, snap: bool) -> Axis:
     """The axis with the ticks of one family, its ends at the ticks around them if they may move."""
-    ticks = family(lower, upper)
-    inner = tuple(t for t in ticks if _at_most(lower, t.value) and _at_most(t.value, upper))
+    asked = Axis(lower, upper, log, ())
+    ticks = [(asked.share(tick.value), tick) for tick in family(lower, upper)]
+    inner = tuple(tick for share, tick in ticks if -SLACK <= share <= 1 + SLACK)
     if not snap:
-        return Axis(lower, upper, log, inner)
-    below = [t.value for t in ticks if _at_most(t.value, lower)]
-    above = [t.value for t in ticks if _at_most(upper, t.value)]
-    low, high = max(below, default=lower), min(above, default=upper)
-    shown = tuple(t for t in ticks if low <= t.value <= high)
-    return Axis(low, high, log, shown)
-
-
-def _at_most(a: float, b: float) -> bool:
-    return a <= b + SLACK * max(abs(a), abs(b))
+        return replace(asked, ticks=inner)
+    low = max((t.value for share, t in ticks if share <= SLACK), default=lower)
+    high = min((t.value for share, t in ticks if share >= 1 - SLACK), default=upper)
+    return Axis(low, high, log, tuple(t for _, t in ticks if low <= t.value <= high))
 
 
 def _has_room(axis: Axis, width: float, size: float) -> bool:
@@ -144,15 +140,14 @@ def _stepper(mantissa: int, exponent: int) -> TickFamily:
 
 def _log_families(lower: float, upper: float) -> Iterator[TickFamily]:
     """Evenly stepped values for a narrow range, then 1-2-5, then ever rarer powers of ten."""
-    ratio = upper / lower
-    if ratio <= 4:
+    decades = math.log10(upper) - math.log10(lower)
+    if decades <= math.log10(4):
         for family in _linear_families(lower, upper):
             yield _positive(family)
-    if ratio > 2:
+    if decades > math.log10(2):
         yield _mantissas((1, 2, 5))
-    if ratio > 8:
+    if decades > math.log10(8):
         yield _mantissas((1, 3))
-    decades = math.log10(ratio)
     for every in (1, 2, 3, 5, 10, 20, 50, 100):
         if every <= max(decades, 1) * 1.5:
             yield _powers(every)
@@ -191,9 +186,9 @@ def _powers(every: int) -> TickFamily:
 
 def _around(values: list[float], lower: float, upper: float) -> list[float]:
     """The values within the range with one neighbour on either side."""
-    below = [v for v in values if _at_most(v, lower)]
-    above = [v for v in values if _at_most(upper, v)]
-    inside = [v for v in values if lower < v < upper and v not in below and v not in above]
+    below = [v for v in values if v <= lower * (1 + SLACK)]
+    above = [v for v in values if v >= upper * (1 - SLACK)]
+    inside = [v for v in values if v not in below and v not in above]
     return below[-1:] + inside + above[:1]
 
 

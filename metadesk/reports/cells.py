@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from metadesk.document import Cell, Column
 from metadesk.document.numbers import format_value
-from metadesk.figure.measure import text_width
+from metadesk.figure.measure import text_width, wrapped
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell as SheetCell
 
 FONT, FONT_SIZE = "Arial", 10.0
+DIGIT = text_width("0", FONT_SIZE)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 LONGEST_TEXT = 32_767
-WIDEST, NARROWEST = 60.0, 6.0
+WIDEST, NARROWEST = 64.0, 7.0
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -87,15 +89,25 @@ def _decimals(value: float, least: int) -> str:
     return "0." + "0" * max(least, min(needed, least + 4))
 
 
-def width_of(texts: list[str], *, bold_first: bool = True) -> float:
-    """Width of a column in the spreadsheet's unit, the digit, for the widest of these texts."""
-    digit = text_width("0", FONT_SIZE)
-    widths = [
-        text_width(line, FONT_SIZE, bold=bold_first and i == 0)
-        for i, text in enumerate(texts)
-        for line in text.split("\n")
-    ]
-    return min(max(max(widths, default=0.0) / digit + 2.0, NARROWEST), WIDEST)
+def width_of(title: str, cells: Iterable[str]) -> float:
+    """Width of a column in the spreadsheet's unit, the digit, for its heading and its cells."""
+    head = text_width(_longest_line(title), FONT_SIZE, bold=True)
+    widest = max((text_width(cell, FONT_SIZE) for cell in cells), default=0.0)
+    return min(max(max(head, widest) / DIGIT + 2.5, NARROWEST), WIDEST)
+
+
+def lines_of(text: str, width: float) -> int:
+    """How many lines text takes in a column of this width."""
+    return len(wrapped(text, (width - 2.5) * DIGIT, FONT_SIZE))
+
+
+def _longest_line(title: str) -> str:
+    """The longer half of a long heading, which the header row shows on two lines."""
+    if len(title) < 26 or " " not in title:
+        return title
+    middle = len(title) // 2
+    at = min((i for i, c in enumerate(title) if c == " "), key=lambda i: abs(i - middle))
+    return max(title[:at], title[at + 1 :], key=len)
 
 
 def shown(value: Cell, column: Column) -> str:

@@ -16,6 +16,7 @@ def pooled_table(result: AnalysisResult) -> Table:
     ci = f"{100 * result.spec.level:g}%"
     columns = (
         Column("model", "Model"),
+        Column("test", "Test"),
         Column("k", "Studies", "count"),
         Column("estimate", effect_title(result), "effect"),
         Column("ci_lb", f"{ci} CI, lower", "effect"),
@@ -25,7 +26,6 @@ def pooled_table(result: AnalysisResult) -> Table:
         Column("stat", "Statistic", "statistic"),
         Column("df", "df", "df"),
         Column("pval", "P", "p"),
-        Column("test", "Test"),
     )
     rows = [
         (*_head(result, fit, title), *_ends(result, fit), *_test(fit))
@@ -43,34 +43,29 @@ def analysis_scale_table(result: AnalysisResult) -> Table:
     ci = f"{100 * result.spec.level:g}%"
     columns = (
         Column("model", "Model"),
+        Column("method", "Method"),
         Column("term", "Term"),
         Column("b", "Estimate", "effect", 4),
-        Column("se", "SE", "se", 4),
         Column("ci_lb", f"{ci} CI, lower", "effect", 4),
         Column("ci_ub", f"{ci} CI, upper", "effect", 4),
+        Column("pi_lb", f"{ci} prediction, lower", "effect", 4),
+        Column("pi_ub", f"{ci} prediction, upper", "effect", 4),
         Column("stat", "Statistic", "statistic"),
         Column("df", "df", "df"),
         Column("pval", "P", "p"),
-        Column("pi_lb", f"{ci} prediction, lower", "effect", 4),
-        Column("pi_ub", f"{ci} prediction, upper", "effect", 4),
-        Column("method", "Method"),
+        Column("se", "SE", "se", 4),
     )
     rows: list[tuple[Cell, ...]] = []
     for _, title, fit in models_of(result):
         c = fit.coefficients
         interval = fit.prediction if len(c.names) == 1 else None
         for i, name in enumerate(c.names):
-            numbers = (c.b, c.se, c.ci_lb, c.ci_ub, c.stat, c.df, c.pval)
-            rows.append(
-                (
-                    title,
-                    "pooled effect" if len(c.names) == 1 else name,
-                    *(known(v[i]) for v in numbers),
-                    interval.lower if interval else None,
-                    interval.upper if interval else None,
-                    fit.method,
-                )
-            )
+            ends = (interval.lower, interval.upper) if interval else (math.nan, math.nan)
+            numbers = (
+                c.b[i], c.ci_lb[i], c.ci_ub[i], *ends, c.stat[i], c.df[i], c.pval[i], c.se[i],
+            )  # fmt: skip
+            term = "pooled effect" if len(c.names) == 1 else name
+            rows.append((title, fit.method, term, *(known(float(v)) for v in numbers)))
     return Table(
         f"On the scale of the analysis ({scale_words(result)})",
         columns,
@@ -157,7 +152,7 @@ def known(value: float) -> float | None:
 
 
 def _head(result: AnalysisResult, fit: FitResult, title: str) -> tuple[Cell, ...]:
-    return title, fit.k, known(result.natural(fit.pooled.value))
+    return title, fit.coefficients.test, fit.k, known(result.natural(fit.pooled.value))
 
 
 def _ends(result: AnalysisResult, fit: FitResult) -> tuple[Cell, ...]:
@@ -170,7 +165,7 @@ def _ends(result: AnalysisResult, fit: FitResult) -> tuple[Cell, ...]:
 
 def _test(fit: FitResult) -> tuple[Cell, ...]:
     c = fit.coefficients
-    return known(c.stat[0]), known(c.df[0]), known(c.pval[0]), c.test
+    return known(c.stat[0]), known(c.df[0]), known(c.pval[0])
 
 
 def _study(result: AnalysisResult, i: int, study: StudyResult) -> tuple[Cell, ...]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from metadesk.analysis.result import AnalysisResult
 from metadesk.document import Table
-from metadesk.reports.cells import FONT, FONT_SIZE, put, put_text, shown, width_of
+from metadesk.reports.cells import FONT, FONT_SIZE, lines_of, put, put_text, shown, width_of
 from metadesk.reports.compose import notes_of
 from metadesk.reports.methods import methods_text
 from metadesk.reports.prose import result_sentence
@@ -42,7 +42,7 @@ FIXED_DATE = datetime(2000, 1, 1)
 ARCHIVE_DATE = (2000, 1, 1, 0, 0, 0)
 HEADER_FILL, HEADER_RULE = "E8EEF6", "2F6DB5"
 SCREEN_DPI = 96.0
-POINTS_A_ROW = 15.0
+POINTS_A_ROW, POINTS_A_LINE = 15.0, 13.0
 PROSE_WIDTH = 110
 
 
@@ -80,7 +80,7 @@ def workbook_bytes(result: AnalysisResult, figures: Sequence[Figure] = ()) -> by
         ("Settings", settings_table(result)),
     ):
         _write_table(sheets[name], table, 1)
-        _finish(sheets[name], [table])
+        _finish(sheets[name], [(table, 1)])
     if len(study_table(result).rows):
         sheets["Studies"].auto_filter.ref = sheets["Studies"].dimensions
     _fill_figures(sheets["Figures"], figures)
@@ -91,16 +91,16 @@ def workbook_bytes(result: AnalysisResult, figures: Sequence[Figure] = ()) -> by
 
 def _fill_results(sheet: Worksheet, result: AnalysisResult) -> None:
     """Pooled effects on both scales, the sentence, what must be known, the methods."""
-    pooled, analysis = pooled_table(result), analysis_scale_table(result)
+    pooled = pooled_table(result)
+    placed = [(pooled, 1)]
     row = _write_table(sheet, pooled, 1)
-    if analysis.rows:
-        row = _write_line(sheet, row + 1, analysis.title, bold=True)
-        row = _write_table(sheet, analysis, row)
-    others = result.main.tables if result.main else ()
+    others = (analysis_scale_table(result), *(result.main.tables if result.main else ()))
     for table in others:
-        row = _write_line(sheet, row + 1, table.title, bold=True)
-        row = _write_table(sheet, table, row)
-    _finish(sheet, [pooled, analysis, *others])
+        if table.rows:
+            row = _write_line(sheet, row + 1, table.title, bold=True)
+            placed.append((table, row))
+            row = _write_table(sheet, table, row)
+    _finish(sheet, placed)
     paragraphs = [("In words", result_sentence(result))]
     paragraphs += [("Note", note.text) for note in notes_of(result)]
     paragraphs += [("Methods", methods_text(result))]
@@ -123,19 +123,17 @@ def _write_table(sheet: Worksheet, table: Table, top: int) -> int:
         put_text(cell, column.title)
         cell.font, cell.fill, cell.border = header, fill, under
         side = "left" if column.kind == "text" else "right"
-        cell.alignment = Alignment(horizontal=side, vertical="center", wrap_text=True)
-    wrapped = Alignment(vertical="top", wrap_text=True)
-    plain = Alignment(vertical="top")
+        cell.alignment = Alignment(
+            horizontal=side, vertical="center", wrap_text=True, indent=int(side == "left")
+        )
+    words = Alignment(horizontal="left", vertical="top", wrap_text=True, indent=1)
     right = Alignment(vertical="top", horizontal="right")
     for i, row in enumerate(table.rows, top + 1):
         for j, (value, column) in enumerate(zip(row, table.columns, strict=True), 1):
             cell = _cell(sheet, i, j)
             put(cell, value, column)
             cell.font = body
-            if column.kind == "text":
-                cell.alignment = wrapped if isinstance(value, str) and len(value) > 30 else plain
-            else:
-                cell.alignment = right
+            cell.alignment = words if column.kind == "text" else right
     end = top + 1 + len(table.rows)
     for note in table.notes:
         end = _write_line(sheet, end, note, italic=True)
@@ -163,22 +161,23 @@ def _write_line(
     return row
 
 
-def _finish(sheet: Worksheet, tables: Sequence[Table]) -> None:
-    """Column widths that fit, and a first row that stays in sight."""
+def _finish(sheet: Worksheet, placed: Sequence[tuple[Table, int]]) -> None:
+    """Column widths and row heights that fit, and a first row that stays in sight."""
     from openpyxl.utils import get_column_letter
 
-    n_columns = max(len(table.columns) for table in tables)
-    for j in range(n_columns):
-        texts: list[float] = []
-        for table in tables:
-            if j < len(table.columns):
-                column = table.columns[j]
-                cells = [_header_lines(column.title)]
-                cells += [shown(row[j], column) for row in table.rows]
-                texts.append(width_of(cells))
-        sheet.column_dimensions[get_column_letter(j + 1)].width = round(max(texts), 1)
+    widths: dict[int, float] = {}
+    for table, _ in placed:
+        for j, column in enumerate(table.columns):
+            cells = (shown(row[j], column) for row in table.rows)
+            widths[j] = max(widths.get(j, 0.0), width_of(column.title, cells))
+    for j, width in widths.items():
+        sheet.column_dimensions[get_column_letter(j + 1)].width = round(width, 1)
+    for table, top in placed:
+        sheet.row_dimensions[top].height = 2.2 * POINTS_A_LINE
+        for i, row in enumerate(table.rows, top + 1):
+            lines = [lines_of(v, widths[j]) for j, v in enumerate(row) if isinstance(v, str)]
+            sheet.row_dimensions[i].height = POINTS_A_LINE * max(lines, default=1) + 2.0
     sheet.freeze_panes = "B2" if sheet.title == "Studies" else "A2"
-    sheet.row_dimensions[1].height = 30
     _fit_to_paper(sheet)
 
 
@@ -191,15 +190,6 @@ def _fit_to_paper(sheet: Worksheet) -> None:
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.fitToHeight = 0
     sheet.print_title_rows = "1:1"
-
-
-def _header_lines(title: str) -> str:
-    """A long heading on two lines, which is how the header row shows it."""
-    if len(title) < 16 or " " not in title:
-        return title
-    middle = len(title) // 2
-    at = min((i for i, c in enumerate(title) if c == " "), key=lambda i: abs(i - middle))
-    return f"{title[:at]}\n{title[at + 1 :]}"
 
 
 def _fill_figures(sheet: Worksheet, figures: Sequence[Figure]) -> None:
