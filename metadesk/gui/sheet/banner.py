@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from metadesk.gui.sheet.colours import sheet_colours
 from metadesk.gui.sheet.words import (
     banner_sentence,
+    blocks_of,
     columns_without_role,
     has_guesses,
+    is_chosen,
     role_titles,
 )
 from metadesk.table import SetRoles, StudyTable
 
 if TYPE_CHECKING:
+    from metadesk.formats.blocks import Block
     from metadesk.gui.session import Session
 
 
@@ -33,6 +36,9 @@ class Banner(QFrame):
         self.label = QLabel(self)
         self.label.setObjectName("banner_text")
         self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.blocks = self._button("banner_blocks", self.tr("Another outcome"))
+        self.blocks.setToolTip(self.tr("Choose which columns are analysed"))
+        self.blocks.clicked.connect(self._open_blocks)
         self.confirm = self._button("banner_confirm", self.tr("Roles are right"))
         self.confirm.clicked.connect(self._confirm)
         self.show_next = self._button("banner_next", self.tr("Show the next"))
@@ -46,9 +52,10 @@ class Banner(QFrame):
         layout.setContentsMargins(12, 4, 6, 4)
         layout.setSpacing(8)
         layout.addWidget(self.label, 1)
-        for button in (self.confirm, self.show_next, self.dismiss):
+        for button in (self.blocks, self.confirm, self.show_next, self.dismiss):
             layout.addWidget(button)
         self._last_shown = -1
+        self._n_blocks = 0
         session.table_changed.connect(self._take_table)
         self.restyle()
         self._take_table(None)
@@ -79,12 +86,41 @@ class Banner(QFrame):
         table = self._session.table
         if edit is None:
             self._dismissed, self._last_shown = False, -1
+            self._n_blocks = len(blocks_of(table))
         sentence = banner_sentence(table)
         self.label.setText(sentence)
         self.label.setToolTip("\n".join(role_titles(table)))
         self.confirm.setVisible(has_guesses(table))
         self.show_next.setVisible(bool(columns_without_role(table)))
-        self.setVisible(bool(sentence) and not self._dismissed and _has_decisions(table))
+        several = self._n_blocks > 1
+        self.blocks.setVisible(several)
+        decisions = several or _has_decisions(table)
+        self.setVisible(bool(sentence) and not self._dismissed and decisions)
+
+    def block_menu(self) -> QMenu:
+        """The sets of columns that could be analysed, the one in use ticked."""
+        table, menu = self._session.table, QMenu(self)
+        menu.setObjectName("blocks_menu")
+        found = blocks_of(table)
+        for i, block in enumerate(found):
+            words = self.tr("{} ({} rows)").format(
+                block.name or self.tr("Set {}").format(i + 1), block.filled
+            )
+            action = menu.addAction(words)
+            action.setCheckable(True)
+            action.setChecked(is_chosen(table, block))
+            action.triggered.connect(lambda _=False, b=block: self._choose(b, found))
+        return menu
+
+    def _open_blocks(self) -> None:
+        menu = self.block_menu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.blocks.mapToGlobal(self.blocks.rect().bottomLeft()))
+
+    def _choose(self, block: Block, found: tuple[Block, ...]) -> None:
+        from metadesk.formats.blocks import choose_block
+
+        self._session.apply(choose_block(self._session.table, block, found))
 
     def _confirm(self) -> None:
         table = self._session.table

@@ -207,5 +207,6 @@ class Cursor(QObject):
 
     def _restore(self) -> None:
         self.position = (-1, -1)
-        row, section = self._kept
-        self.go(max(row, 0), max(section, 1))
+        if not self._model.opening:
+            row, section = self._kept
+            self.go(max(row, 0), max(section, 1))

@@ -76,6 +76,7 @@ class SheetModel(QAbstractTableModel):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.session = session
+        self.opening = False  # another sheet comes to the front: the cursor begins anew
         self._hold(session.table)
         self._marks: dict[tuple[int, int], list[Problem]] = {}
         self._prepared: Prepared | None = None
@@ -320,9 +321,11 @@ class SheetModel(QAbstractTableModel):
         rows = shift_between(old.row_ids, new.row_ids)
         columns = shift_between([c.id for c in old.columns], [c.id for c in new.columns])
         if edit is None or (rows is not None and columns is not None):
+            self.opening = edit is None
             self.beginResetModel()
             self._hold(new)
             self.endResetModel()
+            self.opening = False
         elif rows is not None:
             self._shift_rows(rows, new)
         elif columns is not None:

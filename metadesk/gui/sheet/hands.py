@@ -12,7 +12,16 @@ from PySide6.QtGui import QGuiApplication
 from metadesk.gui.sheet.clipboard import Block, mime_of, texts_of
 from metadesk.gui.sheet.cursor import Area, Cursor
 from metadesk.gui.sheet.grid import SheetModel
-from metadesk.table import Compound, ReplaceTable, SetCells, StudyTable, Value, gestures, number_in
+from metadesk.table import (
+    Compound,
+    ReplaceTable,
+    SetCells,
+    StudyTable,
+    Value,
+    gestures,
+    number_in,
+    parse_typed,
+)
 
 if TYPE_CHECKING:
     from metadesk.gui.session import Session
@@ -103,6 +112,11 @@ class Hands(QObject):
         block = texts_of(QGuiApplication.clipboard().mimeData())
         areas = self._cursor.areas()
         if not block or not areas:
+            return
+        whole = _table_of(block, self._table)
+        if whole is not None:
+            self._session.apply(ReplaceTable(whole, self.tr("Paste a table")))
+            self._cursor.go(0, 1)
             return
         first = min(areas, key=lambda a: (a.top, a.left))
         if len(block) == len(block[0]) == 1 and sum(a.height * a.width for a in areas) > 1:
@@ -204,6 +218,22 @@ class Hands(QObject):
         ids = [(self._table.row_ids[r], self._table.columns[c].id, v) for r, c, v in cells]
         if ids:
             self._session.apply(SetCells(tuple(ids), self.tr("Replace")))
+
+
+def _table_of(block: list[list[str]], table: StudyTable) -> StudyTable | None:
+    """The table in a block with headers that is pasted into an empty sheet, else None."""
+    is_empty = all(v is None for column in table.columns for v in column.cells)
+    if not is_empty or len(block) < 2 or len(block[0]) < 2:
+        return None
+    from metadesk.formats import guess_roles
+    from metadesk.formats.layout import find_layout, table_from, trimmed
+
+    grid = trimmed([[parse_typed(text) for text in row] for row in block])
+    layout = find_layout(grid)
+    if not layout.header or layout.first >= layout.last:
+        return None
+    made = table_from(grid, (), layout, name=table.name, source=table.source)
+    return guess_roles(made).table
 
 
 def sort_order(cells: tuple[Value, ...], *, descending: bool = False) -> list[int]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from metadesk.table import NOT_A_STUDY, ROLES, StudyTable
 
+if TYPE_CHECKING:
+    from metadesk.formats.blocks import Block
+
+MOST_CELLS = 40_000
 REASONS = (
     "Duplicate population",
     "Wrong outcome",
@@ -40,6 +45,21 @@ def banner_sentence(table: StudyTable) -> str:
     if not kinds:
         parts.append("Click '+ role' in a header to say what a column is.")
     return " ".join(part for part in parts if part)
+
+
+def blocks_of(table: StudyTable) -> tuple[Block, ...]:
+    """The sets of columns that could be analysed; none are looked for in a very large sheet."""
+    if table.n_rows * len(table.columns) > MOST_CELLS:
+        return ()
+    from metadesk.formats.blocks import candidates, find_blocks
+
+    return find_blocks(candidates(table))
+
+
+def is_chosen(table: StudyTable, block: Block) -> bool:
+    """Whether the columns of a block have its roles."""
+    roles = {column.id: column.role for column in table.columns}
+    return all(roles.get(column_id) == role for role, column_id in block.roles)
 
 
 def study_rows(table: StudyTable) -> int:

@@ -1,0 +1,68 @@
+"""The line above the sheet."""
+
+from dataclasses import replace
+
+import pytest
+
+from metadesk.formats import guess_roles
+from metadesk.gui.sheet.words import banner_sentence
+from metadesk.table import StudyTable, gestures, make_table
+from metadesk.table.table import SUBTOTAL_ROW
+
+
+def test_it_says_what_was_recognised_and_what_is_left(bcg):
+    expected = "5 studies, events and totals recognised. 1 column without a role."
+    assert banner_sentence(bcg) == expected
+
+
+def test_rows_that_are_no_studies_are_not_counted(bcg):
+    table = replace(bcg, excluded={4: SUBTOTAL_ROW})
+    assert banner_sentence(table).startswith("4 studies,")
+    assert "1 row left out because it is no study." in banner_sentence(table)
+
+
+@pytest.mark.parametrize("table", [StudyTable(), make_table({"Study": []}, {"Study": "study"})])
+def test_an_empty_sheet_invites_to_type_or_paste(table):
+    assert "paste a table from Excel" in banner_sentence(table)
+
+
+def test_a_sheet_without_roles_says_how_to_give_them():
+    assert "+ role" in banner_sentence(make_table({"a": [1], "b": [2]}))
+
+
+def test_one_click_confirms_all_guesses(pane, session):
+    assert pane.banner.confirm.isVisible()
+    pane.banner.confirm.click()
+    assert not any(c.guessed for c in session.table.columns)
+    assert not pane.banner.confirm.isVisible()
+    session.undo_stack.undo()
+    assert pane.banner.confirm.isVisible()
+
+
+def test_it_leads_to_the_next_column_without_a_role(pane):
+    pane.banner.show_next.click()
+    assert pane.cursor_.section == 7
+
+
+def test_it_can_be_put_away_until_another_sheet_is_opened(pane, session, bcg):
+    pane.banner.dismiss.click()
+    assert not pane.banner.isVisible()
+    session.apply(gestures.type_cell(session.table, 0, 2, "5"))
+    assert not pane.banner.isVisible()
+    session.open_table(bcg)
+    assert pane.banner.isVisible()
+
+
+def test_another_outcome_is_chosen_from_a_menu(pane, session):
+    names = [
+        f"{q}{arm}_{when}" for when in ("eot_1", "fu_2") for arm in "ic" for q in ("m", "sd", "n")
+    ]
+    columns = {name: [10 + i, 12 + i, 14 + i] for i, name in enumerate(names)}
+    session.open_table(guess_roles(make_table({"Study": ["A", "B", "C"]} | columns)).table)
+    assert pane.banner.blocks.isVisible()
+    menu = pane.banner.block_menu()
+    assert [a.isChecked() for a in menu.actions()] == [True, False]
+    menu.actions()[1].trigger()
+    assert session.table.roles["m1i"] == "mi_fu_2"
+    session.undo_stack.undo()
+    assert session.table.roles["m1i"] == "mi_eot_1"
