@@ -90,6 +90,7 @@ def analyse(asked: argparse.Namespace) -> int:
 
     spec = make_spec(asked)
     table = read_sheet(asked.file, spec.sheet or None)
+    spec = replace(spec, sheet=table.name)
     table = _without(table, _pairs(asked.exclude, "--exclude"))
     result = run(spec, table)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
