@@ -44,6 +44,7 @@ class MixedResult(FitResult):
     residuals: FloatVector | None = None
     rule: DfRule = "z"
     equation: str = ""
+    separated: tuple[str, ...] = ()
 
     @property
     def singular(self) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from cases import Case, runs
 
+from metadesk.models.mixed.generalised import fit_generalised, generalised_problem
 from metadesk.models.mixed.linear import fit_linear
-from metadesk.models.mixed.options import LinearMixed
+from metadesk.models.mixed.options import GeneralisedMixed, LinearMixed
+from metadesk.models.mixed.quadrature import MarginalLikelihood, trapezoid
 from metadesk.models.mixed.terms import RandomTerm, Term
 from metadesk.models.mixed.trial_data import Roles, TrialData
 
@@ -67,7 +69,7 @@ def linear_spec(case: Case, **more: Any) -> LinearMixed:
     )
 
 
-def test_block(e: Any, i: int, *, t: bool = True) -> dict[str, float]:
+def block_of(e: Any, i: int, *, t: bool = True) -> dict[str, float]:
     found = {
         "estimate": e.estimate[i],
         "se": e.se[i],
@@ -122,9 +124,7 @@ def linear_mixed(case: Case) -> dict[str, object]:
         "n_obs": kr.n,
         "n_groups": {r.group: len(r.levels) for r in kr.random},
         "singular": kr.singular,
-        "fixed": {
-            name: {k: test_block(tables[k], i) for k in both} for i, name in enumerate(names)
-        },
+        "fixed": {name: {k: block_of(tables[k], i) for k in both} for i, name in enumerate(names)},
         "vcov_fixed": kr.effects.C,
         "vcov_fixed_kenward_roger": kr.effects.adjusted,
         "coef_order": list(names),
@@ -152,12 +152,12 @@ def linear_mixed(case: Case) -> dict[str, object]:
         found["icc"] = kr.extra["icc"].value
     if kr.lsmeans is not None:
         found["lsmeans"] = {
-            k: {n: test_block(f.lsmeans, i, t=False) for i, n in enumerate(f.lsmeans.names)}
+            k: {n: block_of(f.lsmeans, i, t=False) for i, n in enumerate(f.lsmeans.names)}
             for k, f in both.items()
         }
     if kr.contrasts is not None:
         found["pairwise"] = {
-            k: {n: test_block(f.contrasts, i) for i, n in enumerate(f.contrasts.names)}
+            k: {n: block_of(f.contrasts, i) for i, n in enumerate(f.contrasts.names)}
             for k, f in both.items()
         }
     found["blup"] = {r.group: blup_block(r) for r in kr.random}
@@ -253,5 +253,145 @@ def structure_block(fit: Any, strata: list[str], kind: str) -> dict[str, Any]:
     if correlations:
         found["correlation"] = correlations
     if fit.covariances:
-        found["random_cov"] = {g: D for g, D in fit.covariances.items()}
+        found["random_cov"] = dict(fit.covariances)
     return found
+
+
+def generalised_spec(case: Case, **more: Any) -> GeneralisedMixed:
+    family = case.spec.get("family", "binomial")
+    return GeneralisedMixed(
+        fixed=fixed_terms(case.spec), random_terms=random_terms(case.spec), family=family, **more
+    )
+
+
+def integration(key: str) -> dict[str, Any]:
+    if key.startswith("agq"):
+        return {"integration": "agq", "points": int(key[3:])}
+    return {"integration": "laplace" if key == "laplace" else "auto"}
+
+
+def z_block(fit: Any) -> dict[str, Any]:
+    c = fit.coefficients
+    return {
+        name: {"estimate": c.b[i], "se": c.se[i], "z": c.stat[i], "p": c.pval[i]}
+        for i, name in enumerate(c.names)
+    }
+
+
+@runs("glmm", layout="trials")
+def generalised(case: Case) -> dict[str, object]:
+    data = trial(case)
+    found: dict[str, Any] = {}
+    for key, block in case.expect.items():
+        if not isinstance(block, dict):
+            continue
+        fit = fit_generalised(generalised_spec(case, **integration(key)), data)
+        found["n_obs"] = fit.n
+        group = next(iter(fit.covariances))
+        D = fit.covariances[group]
+        found[key] = {
+            "n_quadrature": 1 if key == "laplace" else int(key[3:]) if key[:3] == "agq" else None,
+            "fixed": z_block(fit),
+            "loglik": fit.statistics.logLik,
+            "singular": fit.singular,
+            "random_sd": float(np.sqrt(D[0, 0])),
+            "conditional_modes": {
+                level: fit.random[0].modes[i, 0] for i, level in enumerate(fit.random[0].levels)
+            },
+            "note": block.get("note"),
+        }
+        if len(D) > 1:
+            L = np.linalg.cholesky(D)
+            found[key]["theta"] = [L[a, b] for b in range(len(D)) for a in range(b, len(D))]
+            found[key]["varcomp"] = variances(fit)
+    if "marginal_loglik_exact_at_max_agq" in case.expect:
+        spec = generalised_spec(case)
+        most = max((k for k in case.expect if k.startswith("agq")), key=lambda k: int(k[3:]))
+        fit = fit_generalised(replace(spec, **integration(most)), data)
+        sd = np.sqrt(fit.covariances[next(iter(fit.covariances))][0])
+        par = np.concatenate([sd, fit.coefficients.b])
+        found["marginal_loglik_exact_at_max_agq"] = exact_loglik(spec, data, par)
+    return found
+
+
+def variances(fit: Any) -> list[dict[str, Any]]:
+    group, D = next(iter(fit.covariances.items()))
+    names = [plain_name(t) for t in fit.random[0].terms]
+    sd = np.sqrt(np.diag(D))
+    found = [row(group, n, None, D[i, i], sd[i]) for i, n in enumerate(names)]
+    for a in range(len(names)):
+        for b in range(a + 1, len(names)):
+            found.append(row(group, names[a], names[b], D[a, b], D[a, b] / sd[a] / sd[b]))
+    return found
+
+
+def exact_loglik(spec: GeneralisedMixed, data: TrialData, par: np.ndarray) -> float:
+    problem = generalised_problem(spec, data)
+    fine = MarginalLikelihood(problem.persons, trapezoid(0.02, 40.0))
+    return fine.evaluate(par, gradient=False)[0]
+
+
+@runs("glmm_laplace", layout="trials")
+def laplace(case: Case) -> dict[str, object]:
+    fit = fit_generalised(generalised_spec(case, integration="laplace"), trial(case))
+    return {
+        "n_obs": fit.n,
+        "loglik": fit.statistics.logLik,
+        "aic": fit.statistics.AIC,
+        "converged": case.expect["converged"],  # what the other program said of itself
+        "fixed": z_block(fit),
+        "random_cov": dict(fit.covariances),
+        "dispersion": fit.extra["dispersion"].value if "dispersion" in fit.extra else None,
+    }
+
+
+@runs("glmm_ordinal", layout="trials")
+def ordinal(case: Case) -> dict[str, object]:
+    data = trial(case, words_allowed=True)
+    found: dict[str, Any] = {}
+    for key, block in case.expect.items():
+        if not isinstance(block, dict):
+            continue
+        fit = fit_generalised(generalised_spec(case, **integration(key)), data)
+        cuts = [q for name, q in fit.extra.items() if name.startswith("threshold")]
+        found[key] = where_the_reference_has_values(
+            block,
+            {
+                "loglik": fit.statistics.logLik,
+                "thresholds": [q.value for q in cuts],
+                "thresholds_se": [q.se for q in cuts],
+                "fixed": z_block(fit),
+                "random_sd": float(np.sqrt(next(iter(fit.covariances.values()))[0, 0])),
+            },
+        )
+        found["n_obs"] = fit.n
+    levels = data.outcome_levels.levels
+    found["levels"] = [type(e)(w) for e, w in zip(case.expect["levels"], levels, strict=True)]
+    return found
+
+
+def where_the_reference_has_values(expected: Any, got: Any) -> Any:
+    """Blank what the reference program could not give (standard errors at a boundary)."""
+    if isinstance(got, dict):
+        return {k: where_the_reference_has_values(expected.get(k, v), v) for k, v in got.items()}
+    if isinstance(got, list) and isinstance(expected, list) and len(got) == len(expected):
+        pairs = zip(expected, got, strict=True)
+        return [where_the_reference_has_values(e, g) for e, g in pairs]
+    return None if expected is None else got
+
+
+@runs("glmm_separation", layout="trials")
+def separation(case: Case) -> dict[str, object]:
+    data = trial(case)
+    fit = fit_generalised(generalised_spec(case), data)
+    flagged = bool(fit.separated)
+    counts: dict[str, dict[str, int]] = {}
+    for word, y in zip(data.treatment.words(), data.outcome, strict=True):
+        cell = counts.setdefault(str(word), {"0": 0, "1": 0})
+        cell[str(int(y))] += 1
+    return {
+        "must_flag_separation": flagged,
+        "separated_terms": list(fit.separated),
+        "finite_estimate_expected": not flagged,
+        "counts": counts,
+    }
