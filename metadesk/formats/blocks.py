@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 from metadesk.formats.headers import NEVER_EVENTS, RATIOS, Reading, read_headers
@@ -19,6 +20,7 @@ from metadesk.table.edits import SetRoles
 
 Family = Literal["two-by-two", "person-time", "means", "estimate", "correlation", "one group"]
 ENOUGH = 0.8  # share of cells that must agree where the header says little
+LOOKED_AT = 500  # rows from which a column is judged
 MOST = 0.5  # share where the header is plain: a few bad cells are problems, not another column
 
 BEFORE = frozenset({"pre", "baseline", "before", "bl"})  # values before treatment come last
@@ -42,7 +44,7 @@ class Block:
         The words that tell this block from the others ('eot PW'), '' if there is only one.
     roles : tuple of (role, column id)
     filled : int
-        In how many rows all of the block's columns hold something.
+        In how many rows (of the first 500) all of the block's columns hold a number.
     reasons : mapping of column id to a few words
     """
 
@@ -99,9 +101,10 @@ class Candidate:
 
 
 def candidates(table: StudyTable) -> tuple[Candidate, ...]:
-    """All columns with their headers read; excluded rows do not speak."""
+    """All columns with their headers read; excluded rows and those far down do not speak."""
     readings = read_headers(tuple(column.name for column in table.columns))
-    rows = tuple(i for i, row_id in enumerate(table.row_ids) if row_id not in table.excluded)
+    included = (i for i, row_id in enumerate(table.row_ids) if row_id not in table.excluded)
+    rows = tuple(islice(included, LOOKED_AT))
     return tuple(
         Candidate(column, reading, rows)
         for column, reading in zip(table.columns, readings, strict=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from metadesk.formats.blocks import Block, Candidate, candidates, find_blocks
 from metadesk.formats.headers import words_of
-from metadesk.table import StudyTable, is_missing, shown
+from metadesk.table import StudyTable, TableColumn, is_missing, shown
+from metadesk.table.compound import parts_in_column
 
 LABELS = (
     "slab", "study label", "plotlabel", "plot label", "author year", "author", "authors",
@@ -51,11 +52,14 @@ class Guess:
     blocks : tuple of Block
         All sets of columns that give an effect; the first was taken. More than one is a choice that
         a person should make.
+    compound : tuple of int
+        Ids of columns whose cells hold several numbers ('0.85 [0.70; 1.03]') and can be split.
     """
 
     table: StudyTable
     reasons: Mapping[int, str]
     blocks: tuple[Block, ...] = ()
+    compound: tuple[int, ...] = ()
 
     @property
     def holds_effects(self) -> bool:
@@ -64,12 +68,9 @@ class Guess:
 
 
 def guess_roles(table: StudyTable) -> Guess:
-    """Guess the roles of all columns from headers and cells.
-
-    Roles that are already set by a person stay.
-    """
+    """Guess the roles of all columns from headers and cells; roles that are set already stay."""
     columns = candidates(table)
-    roles: dict[int, str] = {}
+    roles = {column.id: column.role for column in table.columns if column.role is not None}
     reasons: dict[int, str] = {}
     blocks = find_blocks(columns)
     if trial := _trial_rows(columns):
@@ -84,7 +85,9 @@ def guess_roles(table: StudyTable) -> Guess:
     if "subject" not in roles.values():
         _guess_study(free, roles, reasons)
     _guess_rest(free, roles, reasons, moderators=bool(blocks))
-    return Guess(_with_roles(table, roles), reasons, blocks)
+    rows = columns[0].rows if columns else ()
+    compound = tuple(c.column.id for c in free if not c.is_numeric and _is_compound(c.column, rows))
+    return Guess(_with_roles(table, roles), reasons, blocks, compound)
 
 
 def outcomes(table: StudyTable) -> dict[str, int]:
@@ -100,9 +103,14 @@ def outcomes(table: StudyTable) -> dict[str, int]:
     return counts
 
 
+def _is_compound(column: TableColumn, rows: Sequence[int]) -> bool:
+    """Whether most of the filled cells looked at hold several numbers."""
+    return bool(parts_in_column(replace(column, cells=tuple(column.cells[row] for row in rows))))
+
+
 def _with_roles(table: StudyTable, roles: Mapping[int, str]) -> StudyTable:
     """The table with the guesses where no person has said otherwise."""
-    said = {column.role for column in table.columns if column.role and not column.guessed}
+    said = {column.role for column in table.columns if column.role}
     return table.with_columns(
         replace(c, role=roles[c.id], guessed=True)
         if c.id in roles and c.role is None and roles[c.id] not in said

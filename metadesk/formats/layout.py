@@ -270,15 +270,14 @@ def _reasons(
 
 def _repeats_header(cells: Sequence[Value], names: set[str]) -> bool:
     """Whether a row says the column names again."""
-    texts = [_one_line(v).lower() for v in cells if isinstance(v, str)]
-    same = sum(text in names for text in texts)
+    same = sum(isinstance(v, str) and v.lower() in names for v in cells)
     return same >= 2 and same >= 0.5 * _filled(cells)
 
 
 def _is_subtotal(cells: Sequence[Value]) -> bool:
     """Whether the first words in a row call it a total."""
-    first = next((v for v in cells if _is_words(v)), None)
-    return first is not None and _SUBTOTAL.match(_one_line(first)) is not None
+    first = next((v for v in cells if isinstance(v, str)), None)
+    return first is not None and _SUBTOTAL.match(first) is not None
 
 
 def _notes_at_the_end(rows: Sequence[Sequence[Value]], gaps: set[int]) -> list[int]:

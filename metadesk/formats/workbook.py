@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from metadesk.formats.layout import Grid, Layout, Span, find_layout, table_from
+from metadesk.formats.revman import is_revman, untangled
 from metadesk.table import StudyTable
 
 
@@ -60,7 +61,8 @@ class Sheet:
     def table(self, layout: Layout | None = None) -> StudyTable:
         """The study table at ``layout`` (as found, where none is given), without roles."""
         where = layout or self.layout
-        return table_from(self.grid, self.merged, where, name=self.name, source=self.source)
+        table = table_from(self.grid, self.merged, where, name=self.name, source=self.source)
+        return untangled(table) if is_revman(table) else table
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SUBTOTAL_ROW = "Subtotal row"
 NOTE_ROW = "Note under the table"
 HEADER_ROW = "Repeated header row"
-NOT_A_STUDY = frozenset({SUBTOTAL_ROW, NOTE_ROW, HEADER_ROW})
+HEADING_ROW = "Heading within the table"
+NOT_A_STUDY = frozenset({SUBTOTAL_ROW, NOTE_ROW, HEADER_ROW, HEADING_ROW})
 """Reasons with which a reader leaves out rows that are no studies; figures need not show them."""
 
 NO_MARKS: Mapping[int, str] = MappingProxyType({})
