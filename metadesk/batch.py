@@ -54,7 +54,7 @@ def write_outputs(
     write_json(result, written[0])
     write_results(result, written[1], figures)
     for key, page in pages.items():
-        png: Callable[[Path], None] = _png(page, width_cm, dpi)
+        png: Callable[[Path], Path] = _png(page, width_cm, dpi)
         for suffix, save in (("png", png), ("svg", _svg(page)), ("pdf", _pdf(page))):
             path = folder / f"{key}.{suffix}"
             save(path)
@@ -69,13 +69,13 @@ def drawn(result: AnalysisResult) -> dict[str, Page]:
     }
 
 
-def _png(page: Page, width_cm: float | None, dpi: int) -> Callable[[Path], None]:
+def _png(page: Page, width_cm: float | None, dpi: int) -> Callable[[Path], Path]:
     return lambda path: export_png(page, path, width_cm=width_cm, dpi=dpi)
 
 
-def _svg(page: Page) -> Callable[[Path], None]:
+def _svg(page: Page) -> Callable[[Path], Path]:
     return lambda path: export_svg(page, path)
 
 
-def _pdf(page: Page) -> Callable[[Path], None]:
+def _pdf(page: Page) -> Callable[[Path], Path]:
     return lambda path: export_pdf(page, path)
