@@ -1,4 +1,4 @@
-"""The BCG vaccine trials (Colditz et al. 1994) as a result, for tests of what is drawn or written."""
+"""The BCG vaccine trials (Colditz et al. 1994) as results, for tests of what is shown of them."""
 
 from __future__ import annotations
 
@@ -80,4 +80,6 @@ def estimates(
     table = make_table(columns, {"Study": "study", "yi": "yi", "vi": "vi"})
     options = {"scale": "ratio"} if ratio else {}
     spec = AnalysisSpec(measure="GEN", measure_options=options, labels=labels or Labels())
-    return fit(prepare(PRESETS["cochrane-2025"].apply(spec), replace(table, excluded=excluded or {})))
+    return fit(
+        prepare(PRESETS["cochrane-2025"].apply(spec), replace(table, excluded=excluded or {}))
+    )
