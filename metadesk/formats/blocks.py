@@ -25,6 +25,7 @@ MOST = 0.5  # share where the header is plain: a few bad cells are problems, not
 
 BEFORE = frozenset({"pre", "baseline", "before", "bl"})  # values before treatment come last
 
+_GROUP = {1: "treated", 2: "control"}
 _RAW: dict[str, tuple[str, str]] = {
     "events": ("ai", "ci"), "nonevents": ("bi", "di"), "total": ("n1i", "n2i"),
     "mean": ("m1i", "m2i"), "sd": ("sd1i", "sd2i"), "se": ("se1i", "se2i"),
@@ -133,7 +134,7 @@ def _raw_blocks(columns: Sequence[Candidate]) -> list[Block]:
     blocks = []
     for key in keys:
         cells = {**_shared_totals(shared), **_cells_of(armed, key)}
-        block = _two_by_two(key, cells) or _means(key, cells)
+        block = _person_time(key, cells) or _two_by_two(key, cells) or _means(key, cells)
         if block is not None:
             blocks.append(block)
     blocks.sort(key=lambda block: bool(BEFORE & set(block.name.split())))
@@ -190,8 +191,23 @@ def _two_by_two(key: tuple[str, ...], cells: Cells) -> Block | None:
     elif "nonevents" not in both:
         return None
     for (quantity, arm), candidate in chosen.items():
-        reasons[candidate.column.id] = f"{quantity}, {'treated' if arm == 1 else 'control'} group"
+        reasons[candidate.column.id] = f"{quantity or 'events'}, {_GROUP[arm]} group"
     return _block(key, "two-by-two", chosen, reasons)
+
+
+def _person_time(key: tuple[str, ...], cells: Cells) -> Block | None:
+    """Events with person-time in both arms."""
+    chosen = {(q, arm): cells.get((q, arm)) for arm in (1, 2) for q in ("events", "time")}
+    if any(candidate is None for candidate in chosen.values()):
+        return None
+    names = {"events": ("x1i", "x2i"), "time": ("t1i", "t2i")}
+    found = {place: c for place, c in chosen.items() if c is not None}
+    roles = tuple((names[q][arm - 1], c.column.id) for (q, arm), c in found.items())
+    reasons = {
+        c.column.id: f"{'events' if q == 'events' else 'person-time'}, {_GROUP[arm]} group"
+        for (q, arm), c in found.items()
+    }
+    return Block(" ".join(key), "person-time", roles, _filled(list(found.values())), reasons)
 
 
 def _noun(key: tuple[str, ...], cells: Cells, arm: int) -> Candidate | None:
@@ -221,8 +237,7 @@ def _means(key: tuple[str, ...], cells: Cells) -> Block | None:
         if not (centre and spread):
             return None
     reasons = {
-        c.column.id: f"{quantity}, {'treated' if arm == 1 else 'control'} group"
-        for (quantity, arm), c in chosen.items()
+        c.column.id: f"{quantity}, {_GROUP[arm]} group" for (quantity, arm), c in chosen.items()
     }
     return _block(key, "means", chosen, reasons)
 
@@ -274,7 +289,7 @@ def _estimate_blocks(columns: Sequence[Candidate]) -> list[Block]:
             taken |= {centre.column.id, *(c.column.id for c in precision.values())}
             blocks.append(_estimate(centre, precision, free, taken, measured))
     if not blocks:
-        blocks = _mean_with_error(free)
+        blocks = _log_rank(free) or _mean_with_error(free)
     position = {c.column.id: at for at, c in enumerate(columns)}
     blocks.sort(key=lambda b: min(position[column_id] for _, column_id in b.roles))
     return _named_apart(_without_the_same_twice(blocks))
@@ -437,6 +452,15 @@ def _mean_with_error(free: Sequence[Candidate]) -> list[Block]:
         errors[0].column.id: f"belongs to {means[0].column.name}",
     }
     return [Block("", "estimate", roles, _filled([means[0], errors[0]]), reasons)]
+
+
+def _log_rank(free: Sequence[Candidate]) -> list[Block]:
+    """Observed minus expected events with their variance."""
+    differences = [c for c in free if c.reading.tokens in (("o", "e"), ("oe",))]
+    variances = [c for c in free if c.reading.quantity == "variance"]
+    if len(differences) != 1 or len(variances) != 1:
+        return []
+    return [_simple("estimate", {"oe": differences[0], "v": variances[0]})]
 
 
 def _without_the_same_twice(blocks: list[Block]) -> list[Block]:

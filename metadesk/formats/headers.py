@@ -22,8 +22,8 @@ RATIOS = {
     "sir": "IRR", "smr": "IRR", "rom": "ROM",
 }  # fmt: skip
 DIFFERENCES = words_of(
-    "md wmd smd g d hedges rd beta b es effect estimate te coef coefficient yi lor lnor lnrr lnhr"
-    " logor logrr loghr diff"
+    "md wmd smd zcor g d hedges rd beta b es effect estimate te coef coefficient yi diff"
+    " lor lnor lnrr lnhr logor logrr loghr"
 )
 LOGARITHMS = words_of("log ln")
 EVENTS = words_of("event events case cases death deaths died dead responder responders")
@@ -33,7 +33,7 @@ TOTALS = words_of(
     " analysed analyzed sample"
 )
 WORDS = {
-    "mean": "mean", "avg": "mean", "average": "mean", "m": "mean",
+    "mean": "mean", "xbar": "mean", "avg": "mean", "average": "mean", "m": "mean",
     "sd": "sd", "sdv": "sd", "std": "sd", "stdev": "sd", "stddev": "sd",
     "se": "se", "sem": "se", "sei": "se", "stderr": "se",
     "median": "median", "med": "median", "q1": "q1", "q3": "q3", "p25": "q1", "p75": "q3",
@@ -42,8 +42,9 @@ WORDS = {
     "lo": "lower", "l95": "lower", "lowerci": "lower",
     "ul": "upper", "upper": "upper", "ucl": "upper", "ub": "upper", "up": "upper", "uci": "upper",
     "hi": "upper", "high": "upper", "u95": "upper", "upperci": "upper",
-    "vi": "variance", "var": "variance", "variance": "variance",
-    "percent": "percent", "p": "pvalue", "pvalue": "pvalue", "pval": "pvalue", "z": "zvalue",
+    "vi": "variance", "v": "variance", "var": "variance", "variance": "variance",
+    "percent": "percent", "persontime": "time", "z": "zvalue",
+    "p": "pvalue", "pvalue": "pvalue", "pval": "pvalue",
 }  # fmt: skip
 TREATED = words_of(
     "treated treatment treat trt tx intervention interv int experimental exper exp exposed"
@@ -58,7 +59,7 @@ NEVER_EVENTS = words_of(
     "age male males female females women men sex bmi weight height baseline year years duration"
     " weeks months days dose updrs q week month hours followup"
 )
-ARM_QUANTITIES = words_of("events nonevents total mean sd se median q1 q3 min max percent")
+ARM_QUANTITIES = words_of("events nonevents total mean sd se median q1 q3 min max percent time")
 
 _PHRASES = (
     (r"standardi[sz]ed mean difference", "smd"),
@@ -78,14 +79,18 @@ _PHRASES = (
     (r"p[- ]val(ue)?", "pvalue"),
     (r"non[- ]?events?", "nonevents"),
     (r"(not|un|non)[- ]?(vaccinated|exposed|treated)|no treatment", "control"),
-    (r"ci start", "lower"),
-    (r"ci end", "upper"),
+    (r"\bci (start|min|l)\b", "lower"),
+    (r"\bci (end|max|u)\b", "upper"),
+    (r"\bse ?(?=(log|ln) ?(or|rr|hr)\b)", "se "),
+    (r"\b(log|ln)(?=(or|rr|hr)\b)", "log "),
+    (r"fisher['’]?s? z", "zcor"),
+    (r"\b(person|patient) ?(years?|time|days|months)\b|\bp(erson)?y(ea)?rs?\b", "persontime"),
     (r"first quartile|lower quartile|25th percentile", "q1"),
     (r"third quartile|upper quartile|75th percentile", "q3"),
     (r"%", " percent "),
 )
 _PHRASE_PATTERNS = tuple((re.compile(pattern), word) for pattern, word in _PHRASES)
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z]{2})(?=\d)|(?<=\d)(?=[A-Za-z]{2})")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z]{2})(?=\d)|(?<=\d)(?=[A-Za-z]{2})")
 _LETTER_DIGIT = re.compile(r"([a-z])([12])$")
 _SPLIT = re.compile(r"[^\w%()]+|_+")
 _ARMED = {
@@ -93,6 +98,10 @@ _ARMED = {
     "ni": ("total", 1), "nc": ("total", 2), "ne": ("total", 1), "nt": ("total", 1),
     "ee": ("events", 1), "ec": ("events", 2), "me": ("mean", 1), "mt": ("mean", 1),
     "sde": ("sd", 1), "sdt": ("sd", 1),
+}  # fmt: skip
+_SHORT = {
+    "me": ("mean", 1), "se": ("sd", 1), "ne": ("total", 1),
+    "mc": ("mean", 2), "sc": ("sd", 2), "nc": ("total", 2),
 }  # fmt: skip
 _EXACT = {
     "tpos": ("events", 1), "tneg": ("nonevents", 1),
@@ -142,9 +151,10 @@ def _tokens(name: str) -> list[str]:
     """The words of one level of a header."""
     text = _HUMP.sub(" ", name.replace("(", " (").strip())
     text = re.sub(r"\bno\.(?= )|\bno of\b|#", "n ", text.lower())
-    plain = re.sub(r"[_.]+", " ", text) if not re.search(r"s\.[de]\.", text) else text
+    text = re.sub(r"\b97\.5 ?%", " upper ", re.sub(r"\b2\.5 ?%", " lower ", text))
+    plain = re.sub(r"[-_.]+", " ", text) if not re.search(r"s\.[de]\.", text) else text
     for pattern, word in _PHRASE_PATTERNS:
-        plain = pattern.sub(word, plain)
+        plain = pattern.sub(f" {word} ", plain)
     words: list[str] = []
     for raw in _SPLIT.split(plain):
         word = raw.strip("()")
@@ -160,6 +170,7 @@ def read_headers(names: tuple[str, ...]) -> tuple[Reading, ...]:
     lowered = {name.strip().lower() for name in names}
     two_by_two = lowered >= {"ai", "bi", "ci", "di"} or lowered >= {"ai", "ci", "n1i", "n2i"}
     letters = lowered >= {"a", "b", "c", "d"}
+    short = lowered >= set(_SHORT)
     all_tokens = [tokens_of(name) for name in names]
     words = {word for tokens in all_tokens for word in tokens}
     treated = _other_arm(all_tokens)
@@ -167,7 +178,9 @@ def read_headers(names: tuple[str, ...]) -> tuple[Reading, ...]:
     for name, tokens in zip(names, all_tokens, strict=True):
         key = name.strip().lower()
         known = key in _EXACT and (two_by_two or letters or len(key) > 2)
-        if known and (len(key) > 1 or letters):
+        if short and key in _SHORT:
+            readings.append(Reading(tokens, *_SHORT[key]))
+        elif known and (len(key) > 1 or letters):
             readings.append(Reading(tokens, *_EXACT[key]))
         elif (numbered := _NUMBERED.match(key)) and numbered.group(1) in WORDS:
             readings.append(Reading(tokens, WORDS[numbered.group(1)], int(numbered.group(2))))
@@ -261,6 +274,8 @@ def _quantity(words: list[str], arm: int) -> tuple[str, tuple[str, ...]]:
     if any(w in EVENTS for w in words):
         return "events", tuple(w for w in words if w in EVENTS or w in TOTALS)
     for at, word in enumerate(words):
+        if word == "s" and arm:
+            return "sd", ("s",)
         if word in WORDS:
             logged = tuple(w for w in words if w in DIFFERENCES) if at == 0 or word != "se" else ()
             return WORDS[word], (word, *logged)

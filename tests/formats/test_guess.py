@@ -35,6 +35,11 @@ def roles_of(names, cells):
          "No. of events control,No. of patients control", "ai n1i ci n2i"),
         ("events_vaccinated,total_vaccinated,events_unvaccinated,total_unvaccinated",
          "ai n1i ci n2i"),
+        ("Died_steroid,N_steroid,Died_placebo,N_placebo", "ai n1i ci n2i"),
+        ("Exp events,Exp n,Ctrl events,Ctrl n", "ai n1i ci n2i"),
+        ("mort_t,n_t,mort_c,n_c", "ai n1i ci n2i"),
+        ("Deaths IG,N IG,Deaths CG,N CG", "ai n1i ci n2i"),
+        ("Events T,Person-years T,Events C,Person-years C", "x1i t1i x2i t2i"),
         ("ai,bi,ci,di", "ai bi ci di"),
         ("tpos,tneg,cpos,cneg", "ai bi ci di"),
         ("Events treated,Non-events treated,Events control,Non-events control", "ai bi ci di"),
@@ -59,6 +64,9 @@ def test_counts_of_two_groups_are_recognised(names, roles):
         "Mean (treatment),Standard deviation (treatment),N (treatment),"
         "Mean (control),Standard deviation (control),N (control)",
         "treatMean,treatSd,treatN,ctrlMean,ctrlSd,ctrlN",
+        "M1,SD1,N1,M2,SD2,N2",
+        "Me,Se,Ne,Mc,Sc,Nc",
+        "m_treat,s_treat,n_treat,m_ctrl,s_ctrl,n_ctrl",
         "mean_semaglutide,sd_semaglutide,n_semaglutide,mean_placebo,sd_placebo,n_placebo",
     ],
 )
@@ -81,7 +89,16 @@ def test_a_named_ratio_with_its_interval_is_an_estimate_as_printed(name):
 
 
 @pytest.mark.parametrize(
-    "names", ["IRR,IRR_lower,IRR_upper", "or,or.lb,or.ub", "OR,95% CI lower,95% CI upper"]
+    "names",
+    [
+        "IRR,IRR_lower,IRR_upper",
+        "or,or.lb,or.ub",
+        "OR,95% CI lower,95% CI upper",
+        "Effect (OR),CI_L,CI_U",
+        "RR,2.5%,97.5%",
+        "HR,L95,U95",
+        "Relative risk (RR),Lower CI,Upper CI",
+    ],
 )
 def test_the_bounds_of_a_ratio_are_found_by_their_names(names):
     found = roles_of(names.split(","), RATIO)
@@ -89,7 +106,15 @@ def test_the_bounds_of_a_ratio_are_found_by_their_names(names):
 
 
 @pytest.mark.parametrize(
-    "names", ["g,LL,UL", "MD,CI lower,CI upper", "g,g_LL,g_UP", "PhS,LL_PhS,UL_PhS", "SMD,Low,High"]
+    "names",
+    [
+        "g,LL,UL",
+        "MD,CI lower,CI upper",
+        "g,g_LL,g_UP",
+        "PhS,LL_PhS,UL_PhS",
+        "SMD,Low,High",
+        "WMD,95%CI-L,95%CI-U",
+    ],
 )
 def test_a_difference_with_its_interval_is_on_its_own_scale(names):
     found = roles_of(names.split(","), PLAIN)
@@ -107,11 +132,31 @@ def test_an_unnamed_estimate_is_a_ratio_when_its_intervals_are_even_on_the_log_s
 
 
 @pytest.mark.parametrize(
-    "names", ["log OR,SE", "lnRR,se", "md_kg,se_kg", "Effect size,SE", "yi,sei"]
+    "names",
+    [
+        "log OR,SE",
+        "lnRR,se",
+        "md_kg,se_kg",
+        "Effect size,SE",
+        "yi,sei",
+        "TE,seTE",
+        "logHR,selogHR",
+        "SMD,SE_SMD",
+    ],
 )
 def test_an_estimate_with_its_standard_error_is_recognised(names):
     found = roles_of(names.split(","), (PLAIN[0], ERRORS))
     assert [found.get(role) for role in ("yi", "sei")] == names.split(",")
+
+
+def test_groups_called_a_and_b_are_left_to_the_person():
+    found = roles_of(["Mean A", "SD A", "N A", "Mean B", "SD B", "N B"], (*MEANS, *OTHER))
+    assert found == {"study": "Study"}
+
+
+def test_observed_minus_expected_events_are_recognised():
+    found = roles_of(["O-E", "V"], (PLAIN[0], ERRORS))
+    assert (found["oe"], found["v"]) == ("O-E", "V")
 
 
 def test_an_estimate_with_its_variance_is_recognised():
