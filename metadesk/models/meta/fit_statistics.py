@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from metadesk.models.meta.kernel import LOG_2PI
+from metadesk.models.meta.kernel import LOG_2PI, is_constant
 from metadesk.models.meta.linear import Linear
 from metadesk.models.result import FitStatistics
 from metadesk.numerics.types import FloatMatrix, FloatVector
@@ -46,7 +46,7 @@ def fit_statistics(
 
 def _logdet_ratio(fit: Linear, X: FloatMatrix) -> float:
     """ln|X'WX| - ln|X'X|."""
-    if fit.p == 1 and (X[:, 0] == 1.0).all():
+    if is_constant(X):
         return math.log(float(fit.w.sum())) - math.log(fit.k)
     Q = np.linalg.qr(X)[0]
     return float(np.linalg.slogdet(Q.T.dot(fit.w[:, None] * Q))[1])

@@ -7,7 +7,7 @@ import math
 from metadesk.models.meta.kernel import Kernel
 from metadesk.models.meta.tau2 import METHODS, Tau2
 from metadesk.models.result import Heterogeneity, Interval
-from metadesk.numerics.tails import chi2_sf, quantile
+from metadesk.numerics.tails import chi2_tail, critical_value
 
 DEFINITIONS = {"tau2": "from tau²", "Q": "from Q"}
 
@@ -56,7 +56,7 @@ def heterogeneity(
         H2_interval=H2_interval,
         QE=q,
         QE_df=float(df),
-        QEp=float(chi2_sf(q, df)),
+        QEp=chi2_tail(q, df),
     )
 
 
@@ -83,7 +83,7 @@ def _test_based(q: float, df: int, level: float) -> Interval | None:
         se = math.sqrt((1.0 - 1.0 / (3.0 * (df - 1) ** 2)) / (2.0 * (df - 1)))
     else:
         return None
-    half = float(quantile(level)) * se
+    half = critical_value(level) * se
     ln_h = 0.5 * math.log(max(q / df, 1.0))
     lower, upper = math.exp(max(ln_h - half, 0.0)), math.exp(ln_h + half)
     return Interval(lower**2, upper**2, level, "test-based on ln H")

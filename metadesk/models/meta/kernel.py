@@ -85,12 +85,13 @@ class Kernel(Protocol):
 
 
 def kernel_of(y: FloatVector, v: FloatVector, X: FloatMatrix) -> Kernel:
-    """The kernel that suits ``X``: full column rank, any constant column counts as intercept."""
-    if X.shape[1] == 1:
-        first = X[0, 0]
-        if first != 0 and (X[:, 0] == first).all():
-            return MeanKernel(y, v)
-    return DesignKernel(y, v, X)
+    """The kernel that suits ``X`` of full column rank."""
+    return MeanKernel(y, v) if is_constant(X) else DesignKernel(y, v, X)
+
+
+def is_constant(X: FloatMatrix) -> bool:
+    """Whether ``X`` is an intercept alone, of ones."""
+    return X.shape[1] == 1 and bool((X == 1.0).all())
 
 
 class MeanKernel:
@@ -178,8 +179,9 @@ class MeanKernel:
 
     def residual_sum(self) -> float:
         """Residual sum of squares of the unweighted fit."""
-        r = self._y - self._y.mean()
-        return float(r.dot(r))
+        mean = float(self._yr.dot(self._one)) / self.k
+        r = self._yr - mean
+        return float(r.dot(r)) + mean * mean
 
 
 class DesignKernel:

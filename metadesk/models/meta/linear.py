@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from metadesk.document import Note
+from metadesk.models.meta.kernel import is_constant
 from metadesk.models.result import Coefficients
-from metadesk.numerics.tails import quantile, two_sided_p
+from metadesk.numerics.tails import critical_value, p_value, quantile, two_sided_p
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 TESTS = {
@@ -53,7 +54,7 @@ def least_squares(
     """
     w = 1.0 / s
     k, p = X.shape
-    if p == 1 and (X[:, 0] == 1.0).all():
+    if is_constant(X):
         return _mean(y, s, w, a)
     root = np.sqrt(w if a is None else a)
     Q, R = np.linalg.qr(root[:, None] * X)
@@ -124,9 +125,12 @@ def coefficients(
         notes.append(_identical())
     with np.errstate(divide="ignore", invalid="ignore"):
         stat = np.where(se > 0, fit.b / se, math.nan)
-    half = quantile(level, dfs) * se
+    even = test != "kr" or fit.p == 1
+    first = float(dfs[0])
+    half = (critical_value(level, first) if even else quantile(level, dfs)) * se
+    pval = np.array([p_value(float(stat[0]), first)]) if fit.p == 1 else two_sided_p(stat, dfs)
     table = Coefficients(
-        names, fit.b, se, stat, dfs, two_sided_p(stat, dfs), fit.b - half, fit.b + half, vb, level,
+        names, fit.b, se, stat, dfs, pval, fit.b - half, fit.b + half, vb, level,
         used,
     )  # fmt: skip
     return table, tuple(notes)

@@ -13,7 +13,7 @@ from metadesk.models.meta import linear, prediction
 from metadesk.models.meta.data import INTERCEPT, MetaData
 from metadesk.models.meta.fit_statistics import fit_statistics
 from metadesk.models.meta.heterogeneity import heterogeneity
-from metadesk.models.meta.kernel import Kernel, kernel_of
+from metadesk.models.meta.kernel import Kernel, is_constant, kernel_of
 from metadesk.models.meta.tau2 import METHODS, Tau2, estimate_tau2, standard_error
 from metadesk.models.meta.tau2_interval import tau2_interval
 from metadesk.models.result import (
@@ -200,9 +200,7 @@ def _blups(
     if tau2 is None:
         return None, None
     pull = tau2.value * line.w
-    leverage = (
-        vb[0, 0] if line.p == 1 and (X[:, 0] == 1.0).all() else np.einsum("ij,jk,ik->i", X, vb, X)
-    )
+    leverage = vb[0, 0] if is_constant(X) else np.einsum("ij,jk,ik->i", X, vb, X)
     variance = pull * data.vi + (1.0 - pull) ** 2 * leverage
     return pull * data.yi + (1.0 - pull) * fitted, np.sqrt(variance)
 

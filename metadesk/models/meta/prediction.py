@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from metadesk.models.result import Interval
-from metadesk.numerics.tails import quantile
+from metadesk.numerics.tails import critical_value
 
 METHODS = {
     "t(k-1)": "t with k − 1 degrees of freedom",
@@ -57,7 +57,7 @@ def prediction_interval(
     if method == "none" or df < 1.0:
         return None
     spread = math.sqrt(tau2 if method == "simple" else se * se + tau2)
-    half = float(quantile(level, df)) * spread
+    half = critical_value(level, df) * spread
     return Interval(centre - half, centre + half, level, f"{METHODS[method]}{_df_words(df)}")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -341,9 +342,14 @@ def _upper_root(b: float, c: float) -> float:
 def _grid(lo: float, hi: float, top: float) -> FloatVector:
     """Zero, then points spaced evenly in log(t + min v) up to ``top``."""
     n = _GRID + min(30, int(2.0 * math.log10(hi / lo)) // 4 * 2)
-    grid = lo * np.expm1(np.linspace(0.0, math.log1p(top / lo), n))
+    grid: FloatVector = lo * np.expm1(_unit_steps(n) * math.log1p(top / lo))
     grid[-1] = top
     return grid
+
+
+@cache
+def _unit_steps(n: int) -> FloatVector:
+    return np.linspace(0.0, 1.0, n)
 
 
 def _interpolate(left: float, right: float, a: float, b: float, floor: float) -> float:
