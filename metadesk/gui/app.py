@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QObject, QSettings, QStandardPaths, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSettings, QStandardPaths, QTimer, Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
@@ -24,6 +24,7 @@ from metadesk.gui.theme import apply_theme
 from metadesk.numerics.progress import Progress
 
 log = logging.getLogger("metadesk")
+LONGEST_WAIT_MS = 1500
 LOG_BYTES = 2_000_000  # the log of earlier days is dropped above this size
 
 
@@ -69,6 +70,7 @@ class Desk(QObject):
 
     def __init__(self, settings: QSettings, session: Session | None = None) -> None:
         super().__init__()
+        self._loading = False
         self.session = session or Session()
         self.window = MainWindow(self.session, settings)
         self._lane = Lane(self.session.pool, newest_wins=False, parent=self)
@@ -78,13 +80,23 @@ class Desk(QObject):
         hints.colorSchemeChanged.connect(lambda _: self._follow_system())
 
     def show(self) -> None:
-        """Show the window and load the rest behind it."""
+        """Show the window; the rest is loaded when it has been painted."""
+        self.window.installEventFilter(self)
         self.window.show()
-        QTimer.singleShot(0, self, self.load)
+        QTimer.singleShot(LONGEST_WAIT_MS, self, self.load)  # a window may be shown minimised
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Wait for the first paint."""
+        if event.type() == QEvent.Type.Paint and not self._loading:
+            QTimer.singleShot(0, self, self.load)
+        return super().eventFilter(watched, event)
 
     def load(self) -> None:
-        """Load numerics, catalogues and readers in a thread."""
-        self._lane.start(load_engine)
+        """Load numerics, catalogues and readers in a thread, once."""
+        if not self._loading:
+            self._loading = True
+            self.window.removeEventFilter(self)
+            self._lane.start(load_engine)
 
     def _loaded(self) -> None:
         self.window.start()

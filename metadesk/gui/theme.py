@@ -48,7 +48,7 @@ LIGHT = Tones(
     note="#5b6573", caution="#96640a", strong="#b3372c", good="#2f7d4f",
 )  # fmt: skip
 DARK = Tones(
-    scheme="dark", window="#1e2228", base="#2b323b", raised="#2b323b", line="#414956",
+    scheme="dark", window="#1e2228", base="#303843", raised="#2b323b", line="#414956",
     text="#e6e9ee", muted="#a3adbb", accent="#76ade8", on_accent="#10151c", selection="#2d4a6b",
     note="#a3adbb", caution="#e3b34e", strong="#f08a7e", good="#7cc79a",
 )  # fmt: skip

@@ -24,7 +24,7 @@ class CommandPalette(QDialog):
     """A line and a list; Enter does the first thing, arrows choose another."""
 
     def __init__(self, commands: Sequence[Command], parent: QWidget) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
+        super().__init__(parent, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self.setObjectName("commandPalette")
         self.setAccessibleName(self.tr("Commands"))
         self._commands = tuple(commands)
@@ -50,6 +50,12 @@ class CommandPalette(QDialog):
         self.line.installEventFilter(self)
         self.resize(480, 380)
         self._fill("")
+
+    def event(self, event: QEvent) -> bool:
+        """Go away when the person turns to another window."""
+        if event.type() == QEvent.Type.WindowDeactivate:
+            self.close()
+        return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the arrows move through the list while the line has the keys."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from metadesk.analysis.result import AnalysisResult
 
 PATIENCE_MS = 120  # a result that is late by less than this is not called out of date on the plot
-ROOM_FOR_WORDS = 760  # px
+ROOM_FOR_WORDS, ROOM_FOR_ZOOM = 760, 520  # px
 SAID_ELSEWHERE = ("group1", "group2", "favours_left", "favours_right")
 
 
@@ -59,6 +59,7 @@ class PlotPane(QWidget):
         self._lane.done.connect(self._on_page)
         self._lane.failed.connect(lambda _, sentence: self._say(sentence))
         self._worded: list[QToolButton] = []
+        self._zooms: tuple[QToolButton, ...] = ()
         self.view = PageView(self)
         self._why = QLabel(self)
         self._why.setObjectName("plotWhy")
@@ -115,9 +116,11 @@ class PlotPane(QWidget):
         bar.addWidget(self._plots)
         zoom_out = partial(self._zoom, 1 / 1.2)
         zoom_in = partial(self._zoom, 1.2)
-        bar.addWidget(self._button("zoomOut", "zoom-out", self.tr("Smaller"), zoom_out))
-        bar.addWidget(self._percent)
-        bar.addWidget(self._button("zoomIn", "zoom-in", self.tr("Larger"), zoom_in))
+        smaller = self._button("zoomOut", "zoom-out", self.tr("Smaller"), zoom_out)
+        larger = self._button("zoomIn", "zoom-in", self.tr("Larger"), zoom_in)
+        self._zooms = (smaller, self._percent, larger)
+        for button in self._zooms:
+            bar.addWidget(button)
         bar.addWidget(
             self._button("fitWidth", "fit-width", self.tr("Fit to width"), self.view.fit_width)
         )
@@ -237,6 +240,7 @@ class PlotPane(QWidget):
         self._stack.setCurrentWidget(self.view)
         if not self._session.stale:
             self._hide_veil()
+            self._say_what_is_missing()
         self.view.choose(f"row:{self._session.selected}")
         self.page_changed.emit()
 
@@ -252,13 +256,22 @@ class PlotPane(QWidget):
         words = self.tr("Out of date – updating…") if busy else self.tr("Out of date")
         if self._session.failure:
             words = f"{words}: {self._session.failure}"
+        self._show_badge(words)
+        self.view.set_faded(True)
+
+    def _say_what_is_missing(self) -> None:
+        """Say on a figure of single studies why there is no pooled one."""
+        result = self._session.result
+        if result is not None and result.main is None:
+            self._show_badge(result.problem)
+
+    def _show_badge(self, words: str) -> None:
         self._badge.setText(words)
         self._badge.setMaximumWidth(max(200, self.view.width() - 32))
         self._badge.setWordWrap(len(words) > 60)
         self._badge.adjustSize()
         self._place_badge()
         self._badge.show()
-        self.view.set_faded(True)
 
     def _hide_veil(self) -> None:
         self._veil.stop()
@@ -279,6 +292,8 @@ class PlotPane(QWidget):
         )
         for button in self._worded:
             button.setToolButtonStyle(style)
+        for button in self._zooms:  # Ctrl and the wheel, and the keys + − 0, do the same
+            button.setVisible(self.width() > ROOM_FOR_ZOOM)
 
     # -- what the person does ---------------------------------------------------------------------
 

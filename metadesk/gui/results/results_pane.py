@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
 from metadesk.document import Table
 from metadesk.gui.results.notes import NoteList
 from metadesk.gui.results.table_view import TableView, as_mime
-from metadesk.gui.results.tables import result_tables
 from metadesk.gui.session import Session
 from metadesk.gui.theme import icon, panel_css, set_role, tones
 
@@ -81,6 +80,8 @@ class ResultsPane(QScrollArea):
         if result is None:
             self._notes.show_notes(())
             return
+        from metadesk.gui.results.tables import result_tables
+
         for table in result_tables(result):
             self._add(table)
         self._notes.show_notes(result.notes)

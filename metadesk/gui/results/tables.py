@@ -1,16 +1,15 @@
-"""A result as the tables of the results tab; cells keep full precision."""
+"""A result as the tables of the results tab: fewer columns than the workbook, all digits."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+from metadesk.analysis.result import AnalysisResult
 from metadesk.document import Cell, Column, Table
-
-if TYPE_CHECKING:
-    from metadesk.analysis.result import AnalysisResult, Companion
-    from metadesk.models import FitResult
-    from metadesk.models.result import Interval
+from metadesk.models import FitResult
+from metadesk.models.result import Interval
+from metadesk.reports.numbers import models_of
+from metadesk.reports.tables import effect_title
 
 
 def result_tables(result: AnalysisResult) -> tuple[Table, ...]:
@@ -24,12 +23,12 @@ def result_tables(result: AnalysisResult) -> tuple[Table, ...]:
 
 
 def _models(result: AnalysisResult) -> list[tuple[str, FitResult]]:
-    """The main model first, then its companions, each once; the main one is said to be it."""
-    main = result.main
-    if main is None:
-        return []
-    others: list[Companion] = [c for c in result.companions if c.fit is not main]
-    return [(f"{main.title} (main)", main), *((c.label, c.fit) for c in others)]
+    """The main model first and said to be it, then those beside it."""
+    found = models_of(result)
+    return [
+        (f"{title} (main)" if fit is result.main and len(found) > 1 else title, fit)
+        for _, title, fit in found
+    ]
 
 
 def pooled_table(result: AnalysisResult) -> Table:
@@ -39,7 +38,7 @@ def pooled_table(result: AnalysisResult) -> Table:
     columns = (
         Column("model", "Model"),
         Column("k", "Studies", "count"),
-        Column("estimate", result.family.short, "effect", digits),
+        Column("estimate", effect_title(result), "effect", digits),
         Column("ci_lb", f"{level} CI from", "effect", digits),
         Column("ci_ub", "to", "effect", digits),
         Column("stat", "z or t", "statistic"),
@@ -111,7 +110,7 @@ def studies_table(result: AnalysisResult) -> Table:
     """Every row of the sheet with its effect and weights, or the reason why it has no part."""
     columns = (
         Column("study", "Study"),
-        Column("effect", result.family.short if result.measure else "Effect", "effect"),
+        Column("effect", effect_title(result), "effect"),
         Column("lower", f"{result.spec.level * 100:g}% CI from", "effect"),
         Column("upper", "to", "effect"),
         Column("weight", "Weight", "percent"),

@@ -80,9 +80,8 @@ class MeasureBox(QWidget):
         )
         automatic.setData("", Qt.ItemDataRole.UserRole)
         model.appendRow(automatic)
-        possible = [m for m in MEASURES if not missing_roles(m, have)]
-        impossible = [m for m in MEASURES if missing_roles(m, have)]
-        for measure in (*possible, *impossible):
+        # those that can be formed come first, each part in the order of the catalogue
+        for measure in sorted(MEASURES, key=lambda m: bool(missing_roles(m, have))):
             item = QStandardItem(_name(measure))
             item.setData(measure.key, Qt.ItemDataRole.UserRole)
             lacking = missing_roles(measure, have)
@@ -152,9 +151,10 @@ def _name(measure: Measure) -> str:
 
 
 def missing_roles(measure: Measure, have: set[str]) -> tuple[str, ...]:
-    """The roles that the nearest route of a measure still lacks; empty when it can be formed."""
-    lacking = [tuple(r for r in route.roles if r not in have) for route in measure.routes]
-    return min(lacking, key=len) if lacking else ()
+    """The roles that a measure still lacks on its preferred route; empty when it can be formed."""
+    if any(have.issuperset(route.roles) for route in measure.routes):
+        return ()
+    return tuple(role for role in measure.routes[0].roles if role not in have)
 
 
 def _why_not(lacking: tuple[str, ...]) -> str:
