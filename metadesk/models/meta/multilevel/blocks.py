@@ -54,7 +54,7 @@ class Evaluation:
     """Everything that one value of the covariance parameters gives.
 
     ``score`` and ``information`` (average information) are in the linear parameters gamma;
-    ``resid_weighted`` holds M⁻¹(y − Xb) per row.
+    ``resid_weighted`` holds M⁻¹(y − Xb), ``X_weighted`` M⁻¹X, per row.
     """
 
     log_likelihood: float
@@ -63,6 +63,7 @@ class Evaluation:
     score: FloatVector
     information: FloatMatrix
     resid_weighted: FloatVector
+    X_weighted: FloatMatrix
     rss: float
 
 
@@ -197,7 +198,7 @@ def evaluate(
     T = gamma.size
     score, information = np.zeros(T), np.zeros((T, T))
     lever = np.zeros((T, p))
-    weighted = np.zeros(k)
+    weighted, designs = np.zeros(k), np.zeros((k, p))
     rss = 0.0
     slope = np.zeros((T, p, p))
     for s, inverse, A in zip(stacks, inverses, projected, strict=True):
@@ -205,6 +206,7 @@ def evaluate(
         e = A[:, :, p] - A[:, :, :p] @ b
         rss += float((resid * e).sum())
         weighted[s.rows[s.real]] = e[s.real]
+        designs[s.rows[s.real]] = A[:, :, :p][s.real]
         q = np.matmul(s.Z, e[None, :, :, None])[..., 0]
         score += 0.5 * np.tensordot(q, e, axes=([1, 2], [0, 1]))
         score -= 0.5 * np.tensordot(s.Z, inverse, axes=([1, 2, 3], [0, 1, 2]))
@@ -223,4 +225,4 @@ def evaluate(
         ll = -0.5 * ((k - p) * LOG_2PI - log_det_xx + log_det + float(log_det_xmx) + rss)
     else:
         ll = -0.5 * (k * LOG_2PI + log_det + rss)
-    return Evaluation(ll, b, vb, score, information, weighted, rss)
+    return Evaluation(ll, b, vb, score, information, weighted, designs, rss)

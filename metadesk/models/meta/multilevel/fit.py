@@ -11,7 +11,7 @@ import numpy as np
 
 from metadesk.document import Note
 from metadesk.errors import SpecProblem
-from metadesk.models.meta.multilevel.blocks import LOG_2PI, Evaluation, components, evaluate, stack
+from metadesk.models.meta.multilevel.blocks import LOG_2PI
 from metadesk.models.meta.multilevel.data import DependentData
 from metadesk.models.meta.multilevel.estimate import Fit, lay_out, maximise
 from metadesk.models.meta.multilevel.profile import profile_intervals
@@ -235,7 +235,6 @@ class _Report:
             omnibus = (robust.omnibus,)
         elif which and robust is None:
             omnibus = (joint_test(table, which, "Test of moderators"),)
-        nothing = self._without_random_effects()
         plain = data.intercept_only
         blup = data.yi - self._sampling_part()
         return FitResult(
@@ -246,7 +245,7 @@ class _Report:
             coefficients=table,
             method=spec.method,
             status=self._status(),
-            heterogeneity=self._heterogeneity(nothing),
+            heterogeneity=self._heterogeneity(),
             components=self._components(),
             statistics=self._statistics(),
             omnibus=omnibus,
@@ -338,23 +337,30 @@ class _Report:
             )
         return tuple(notes)
 
-    def _without_random_effects(self) -> Evaluation | None:
-        """Weighted least squares with the sampling covariance alone, the basis of Q."""
+    def _residual_q(self) -> float:
+        """Q: the weighted residual sum of squares under the sampling covariance alone."""
         data = self.data
-        codes = np.arange(data.k, dtype=np.int64)
-        for rows, _ in data.blocks:
-            codes[rows] = rows[0]
-        stacks = stack(data, components(data.k, [codes]), ())
         if data.singular:
-            return None
-        return evaluate(stacks, np.zeros(0), data.k, False, self.fit.machine.log_det_xx)
+            return math.nan
+        r, X = data.yi.copy(), data.X.copy()
+        independent = np.ones(data.k, dtype=bool)
+        for rows, block in data.blocks:
+            root = np.linalg.cholesky(block)
+            r[rows] = np.linalg.solve(root, r[rows])
+            X[rows] = np.linalg.solve(root, X[rows])
+            independent[rows] = False
+        sd = np.sqrt(data.vi[independent])
+        r[independent] /= sd
+        X[independent] /= sd[:, None]
+        residual = r - X @ np.linalg.lstsq(X, r, rcond=None)[0]
+        return float(residual @ residual)
 
-    def _heterogeneity(self, nothing: Evaluation | None) -> Heterogeneity:
+    def _heterogeneity(self) -> Heterogeneity:
         data = self.data
         df = float(data.k - data.p)
         total = new_effect_variance(self.fit)
         typical = self._typical_variance()
-        q = math.nan if nothing is None else nothing.rss
+        q = self._residual_q()
         return Heterogeneity(
             tau2=total,
             tau2_method=f"{self.spec.method}, sum of the components",
@@ -362,7 +368,7 @@ class _Report:
             I2_definition="from the variance components",
             QE=q,
             QE_df=df,
-            QEp=math.nan if nothing is None else float(chi2_sf(q, df)),
+            QEp=float(chi2_sf(q, df)) if math.isfinite(q) else math.nan,
             QE_method="Residual Q with the sampling covariance",
         )
 
@@ -414,23 +420,16 @@ class _Report:
         return -0.5 * (data.k * LOG_2PI + log_det)
 
     def _weights(self) -> FloatVector:
-        fit = self.fit
-        shifted = np.zeros(self.data.k)
-        gamma, _ = fit.machine.covariance.linear(fit.phi)
-        for s in fit.machine.stacks:
-            M = s.V + np.tensordot(gamma, s.Z, axes=1)
-            row_sums = np.linalg.solve(M, s.X)[:, :, 0]
-            shifted[s.rows[s.real]] = row_sums[s.real]
-        return np.asarray(100.0 * shifted / shifted.sum())
+        """Row sums of M⁻¹, in percent."""
+        share = self.fit.found.X_weighted[:, 0]
+        return np.asarray(100.0 * share / share.sum())
 
     def _sampling_part(self) -> FloatVector:
         """V M⁻¹ r: what the model takes for sampling error in each effect."""
-        part = np.zeros(self.data.k)
         weighted = self.fit.found.resid_weighted
-        for s in self.fit.machine.stacks:
-            e = np.where(s.real, weighted[s.rows], 0.0)
-            error = np.einsum("mij,mj->mi", s.V, e)
-            part[s.rows[s.real]] = error[s.real]
+        part = self.data.vi * weighted
+        for rows, block in self.data.blocks:
+            part[rows] = block @ weighted[rows]
         return part
 
     def _prediction(self, table: Coefficients) -> Interval | None:
