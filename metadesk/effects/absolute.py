@@ -91,8 +91,8 @@ class NumberNeeded:
     """Number needed to treat, with its interval.
 
     A negative number is a number needed to harm. Where the risk difference may be zero, the
-    interval runs through infinity: from ``lower`` (needed to treat) over ∞ to ``upper`` (negative: needed to
-    harm), and ``through_infinity`` is true.
+    interval runs through infinity: from ``lower`` (needed to treat) over ∞ to ``upper`` (negative:
+    needed to harm), and ``through_infinity`` is true.
     """
 
     value: float

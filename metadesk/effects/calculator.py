@@ -149,7 +149,8 @@ def _next(
 def _solution(
     measure: str, values: dict[str, float], taken: tuple[Taken, ...], level: float
 ) -> Solution:
-    columns = {role: np.array([x]) for role, x in values.items()}
+    unknown = {MEASURES[measure].roles[0]: np.nan}
+    columns = {role: np.array([x]) for role, x in {**unknown, **values}.items()}
     got = compute(measure, columns, level=level)
     return Solution(
         values,

@@ -109,16 +109,18 @@ class _Notebook:
         for remark in remarks:
             if not remark.mask.any():
                 continue
-            for i in np.flatnonzero(remark.mask):
-                self.reasons.setdefault(int(rows[i]), remark.say(int(i)))
+            hit = np.flatnonzero(remark.mask)
+            for i, row in zip(hit.tolist(), rows[hit].tolist(), strict=True):
+                self.reasons.setdefault(row, remark.say(i))
             refused |= remark.mask
         return refused
 
     def note(self, remarks: tuple[Remark, ...], rows: IntVector) -> None:
         """Write notes down in the order in which they come."""
         for remark in remarks:
-            for i in np.flatnonzero(remark.mask):
-                self.notes.setdefault(int(rows[i]), []).append(remark.say(int(i)))
+            hit = np.flatnonzero(remark.mask)
+            for i, row in zip(hit.tolist(), rows[hit].tolist(), strict=True):
+                self.notes.setdefault(row, []).append(remark.say(i))
 
 
 class _Work:
@@ -224,11 +226,7 @@ class _Work:
             else:
                 parts.append((rows, got.values))
         if parts:
-            rows = np.concatenate([r for r, _ in parts])
-            order = np.argsort(rows, kind="stable")
-            roles = parts[0][1]
-            values = {role: np.concatenate([v[role] for _, v in parts])[order] for role in roles}
-            rows = rows[order]
+            rows, values = parts[0] if len(parts) == 1 else _merged(parts)
             if len(rows):
                 with np.errstate(all="ignore"):
                     self._keep(self.entry.compute(values, self.options), rows, self.book)
@@ -332,7 +330,7 @@ class _Work:
 
     def result(self) -> EffectSizes:
         """Put everything together."""
-        keys = [*(route.key for route in self.entry.routes), None]
+        keys = np.array([*(route.key for route in self.entry.routes), None], dtype=object)
         reasons: list[str | None] = [None] * self.k
         notes: list[tuple[str, ...]] = [()] * self.k
         for row, text in self.book.reasons.items():
@@ -345,10 +343,19 @@ class _Work:
             vi=self.vi,
             ni=self.ni,
             scale=self.context.scale,
-            route=tuple([keys[j] for j in self.plan.tolist()]),
+            route=tuple(keys[self.plan].tolist()),
             reasons=tuple(reasons),
             notes=tuple(notes),
         )
+
+
+def _merged(parts: list[tuple[IntVector, Columns]]) -> tuple[IntVector, Columns]:
+    """Put the rows of several routes back into the order of the table."""
+    rows = np.concatenate([r for r, _ in parts])
+    order = np.argsort(rows, kind="stable")
+    roles = parts[0][1]
+    values = {role: np.concatenate([v[role] for _, v in parts])[order] for role in roles}
+    return rows[order], values
 
 
 def _subset(values: Columns, good: BoolVector) -> Columns:

@@ -294,10 +294,14 @@ def _tables_of(odds: bool) -> Callable[[Values, Settings], Answers]:
                 a = n1 * ratio * c / n2
                 v = np.where(a < n1, 1.0 / a - 1.0 / n1 + 1.0 / c - 1.0 / n2, np.nan)
         miss = v - se**2
-        crossing = np.flatnonzero(np.sign(miss[:-1]) * np.sign(miss[1:]) < 0)
+        lowest = int(np.nanargmin(miss))
+        crossing = np.flatnonzero((miss[:-1] >= 0) != (miss[1:] >= 0)).tolist()
+        if not crossing and 0 <= miss[lowest] < 1e-3 * se**2:
+            # The standard error is the smallest there can be: both tables are one.
+            crossing = [min(lowest, len(c) - 2)]
         found: list[Mapping[str, float]] = []
         for i in crossing:
-            share = miss[i] / (miss[i] - miss[i + 1])
+            share = min(max(miss[i] / (miss[i] - miss[i + 1]), 0.0), 1.0)
             at = {
                 "ai": float(np.rint(a[i] + share * (a[i + 1] - a[i]))),
                 "ci": float(np.rint(c[i] + share * (c[i + 1] - c[i]))),
@@ -324,6 +328,8 @@ _RR_STEPS: tuple[Step, ...] = (
 _D_OR_STEPS: tuple[Step, ...] = (
     _step("lor_of_d", "log odds ratio from d", ("di",), "yi",
           lambda d: d * math.pi / math.sqrt(3.0), CHINN, "d_of_lor"),
+    _step("d_of_lor", "d from the log odds ratio", ("yi",), "di",
+          lambda y: y * math.sqrt(3.0) / math.pi, CHINN, "lor_of_d"),
 )  # fmt: skip
 
 ARM_STEPS = (*_arm_steps("1"), *_arm_steps("2"))

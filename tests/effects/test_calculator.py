@@ -1,0 +1,89 @@
+"""The row calculator, and what would save a study."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metadesk.effects import MEASURES
+from metadesk.effects.calculator import calculate
+from metadesk.effects.rescue import missing_values
+
+
+def test_what_follows_is_shown_step_by_step():
+    got = calculate("HR", {"est": 0.7, "pval": 0.01})
+    (solution,) = got.solutions
+    assert solution.yi == pytest.approx(math.log(0.7))
+    assert math.sqrt(solution.vi) == pytest.approx(abs(math.log(0.7)) / 2.5758293035489004)
+    assert [t.step.key for t in solution.taken][:3] == ["to_analysis", "z_of_p", "se_of_z"]
+    assert solution.taken[0].sentence == (
+        "yi = -0.356675: estimate on the analysis scale (est 0.7)."
+    )
+    assert "lower" in solution.derived
+
+
+def test_two_tables_that_fit_are_both_offered():
+    got = calculate("OR", {"est": 2.0, "lower": 1.1, "upper": 3.636, "n1i": 120, "n2i": 110})
+    assert got.is_ambiguous
+    tables = [(s.values["ai"], s.values["ci"]) for s in got.solutions]
+    assert tables == [(41, 23), (96, 73)]
+    assert all(s.route == "cells" for s in got.solutions)
+
+
+def test_more_knowledge_settles_which_table_it_is():
+    got = calculate(
+        "OR", {"est": 2.0, "lower": 1.1, "upper": 3.636, "n1i": 120, "ci": 23, "n2i": 110}
+    )
+    (solution,) = got.solutions
+    assert solution.values["ai"] == 42
+
+
+def test_what_is_known_is_never_replaced():
+    got = calculate("SMD", {"m1i": 5, "sd1i": 2, "se1i": 9, "n1i": 30})
+    assert all(s.values["sd1i"] == 2 and s.values["se1i"] == 9 for s in got.solutions)
+    assert got.solutions[0].reason.startswith("Missing")
+
+
+def test_nothing_known_gives_nothing():
+    (solution,) = calculate("OR", {"est": math.nan}).solutions
+    assert solution.taken == ()
+    assert math.isnan(solution.yi)
+
+
+def test_a_mean_difference_with_its_p_value_gives_the_sds():
+    (solution,) = calculate(
+        "MD", {"m1i": 5, "m2i": 4, "pval": 0.03, "n1i": 30, "n2i": 30}
+    ).solutions
+    se = 1 / 2.1700903775845606
+    assert solution.values["sd1i"] == pytest.approx(se / math.sqrt(2 / 30))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(2, 40), st.integers(2, 40), st.integers(41, 90), st.integers(41, 90))
+def test_the_table_behind_a_printed_odds_ratio_is_among_the_solutions(a, c, n1, n2):
+    y = math.log(a * (n2 - c) / (c * (n1 - a)))
+    se = math.sqrt(1 / a + 1 / (n1 - a) + 1 / c + 1 / (n2 - c))
+    got = calculate("OR", {"est": math.exp(y), "sei": se, "n1i": n1, "n2i": n2})
+    assert (a, c) in [(s.values.get("ai"), s.values.get("ci")) for s in got.solutions]
+
+
+def test_the_smallest_sets_that_would_save_a_study_come_first():
+    found = missing_values("SMD", {"m1i", "m2i", "n1i", "n2i", "sd1i"})
+    assert found[0].roles == ("sd2i",)
+    assert ("ti",) in [r.roles for r in found]
+    assert found[0].sentence == (
+        "SD, group 2 (sd2i) would give an effect from mean and SD of both groups."
+    )
+
+
+def test_no_listed_set_contains_another():
+    for key in MEASURES.keys():  # noqa: SIM118
+        sets = [set(r.roles) for r in missing_values(key, {"n1i", "ai", "est"})]
+        assert all(not (a < b) for a in sets for b in sets)
+
+
+def test_a_study_that_needs_nothing_needs_nothing():
+    assert missing_values("GEN", {"yi", "vi"}) == ()

@@ -1,0 +1,231 @@
+"""Routes: which one a row takes, what is wrong with a row, what is odd about it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metadesk.effects import compute
+from metadesk.effects.measure import EffectSizes
+from metadesk.errors import DataProblem, SpecProblem
+
+NA = np.nan
+
+
+def columns(**given: object) -> dict[str, np.ndarray]:
+    return {role: np.atleast_1d(np.array(values, dtype=float)) for role, values in given.items()}
+
+
+def test_each_row_takes_the_first_route_that_it_has():
+    got = compute(
+        "OR",
+        columns(
+            ai=[15, NA, NA, NA], n1i=[100, NA, NA, NA], ci=[27, NA, NA, NA], n2i=[95, NA, NA, NA],
+            est=[NA, 2, 2, NA], lower=[NA, 1, NA, NA], upper=[NA, 4, NA, NA],
+            pval=[NA, NA, 0.04, NA], yi=[NA, NA, NA, 0.5], sei=[NA, NA, NA, 0.2],
+        ),
+    )  # fmt: skip
+    assert got.route == ("events_totals", "est_ci", "est_pval", "yi_sei")
+    assert got.reasons == (None,) * 4
+    assert got.yi[1] == pytest.approx(np.log(2))
+    assert got.sei[1] == pytest.approx(np.log(4) / (2 * 1.959963984540054))
+    assert got.sei[3] == pytest.approx(0.2)
+
+
+def test_a_row_that_is_wrong_leaves_the_others_alone():
+    good = columns(ai=[15, 15], n1i=[100, 100], ci=[27, 27], n2i=[95, 95])
+    bad = {**good, "ai": np.array([15.0, 150])}
+    here, there = compute("OR", good), compute("OR", bad)
+    assert there.yi[0] == here.yi[0]
+    assert there.reasons == (
+        None,
+        "Events in group 1, 150, exceed its total, 100; correct one of the two.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("measure", "values", "words"),
+    [
+        ("OR", {"ai": -1, "bi": 4, "ci": 3, "di": 5}, "Events, group 1, -1, is negative"),
+        ("OR", {"ai": np.inf, "bi": 4, "ci": 3, "di": 5}, "Events, group 1 is infinite"),
+        ("OR", {"est": -0.3, "sei": 0.1}, "The estimate, -0.3, must be above 0"),
+        ("OR", {"est": 5, "lower": 1, "upper": 3}, "lies outside its interval, 1 to 3"),
+        ("OR", {"est": 2, "lower": 3, "upper": 1}, "must be above the lower one, 3"),
+        ("OR", {"est": 2, "lower": 0, "upper": 4}, "cannot be brought to the analysis scale"),
+        ("OR", {"est": 2, "pval": 0}, "P value, 0, has lost its digits"),
+        ("OR", {"est": 1, "pval": 0.4}, "does not give a standard error"),
+        ("OR", {"p1i": 120, "n1i": 10, "p2i": 30, "n2i": 10}, "between 0 and 100 percent"),
+        ("SMD", {"m1i": 1, "sd1i": 0, "n1i": 10, "m2i": 2, "sd2i": 1, "n2i": 9}, "SD, group 1, 0"),
+        ("SMD", {"m1i": 1, "sd1i": 1, "n1i": 1, "m2i": 2, "sd2i": 1, "n2i": 9}, "at least 2"),
+        ("SMD", {"di": 1, "n1i": 1, "n2i": 2}, "too small"),
+        ("ZCOR", {"ri": 1, "ni": 40}, "strictly between −1 and 1"),
+        ("ZCOR", {"ri": 0.3, "ni": 3}, "more than 3 people"),
+        ("ROM", {"m1i": -1, "sd1i": 1, "n1i": 9, "m2i": 2, "sd2i": 1, "n2i": 9}, "same side of 0"),
+        ("PLO", {"xi": 30, "ni": 20}, "Events, 30, exceed the total, 20"),
+        ("PLO", {"est": 45, "sei": 0.1}, "must lie between 0 and 1"),
+        ("ABT", {"ai": 80, "mi": 5, "ni": 40}, "is it a percentage"),
+        ("R2", {"r2i": 30, "ni": 40, "mi": 2}, "is it a percentage"),
+        (
+            "IRR",
+            {"x1i": 3, "t1i": 0, "x2i": 4, "t2i": 9},
+            "Person-time, group 1, 0, must be above 0",
+        ),
+        ("GEN", {"yi": 0.3, "vi": 0}, "Sampling variance, 0, must be above 0"),
+        ("GEN", {"yi": 0.3, "zi": 0}, "z statistic, 0, is 0"),
+        (
+            "MD",
+            {"m1i": 4, "lb1i": 5, "ub1i": 6, "n1i": 9, "m2i": 4, "sd2i": 1, "n2i": 9},
+            "interval",
+        ),
+        (
+            "MD",
+            {"q1_1i": 5, "med1i": 4, "q3_1i": 6, "n1i": 9, "m2i": 4, "sd2i": 1, "n2i": 9},
+            "rise",
+        ),
+        ("RTET", {"ai": 0, "bi": 9, "ci": 0, "di": 8}, "nothing to correlate"),
+        ("PCOR", {"ti": 2, "ni": 4, "mi": 5}, "too few"),
+    ],
+)
+def test_bad_input_is_one_sentence_with_its_number(measure, values, words):
+    got = compute(measure, columns(**values))
+    assert np.isnan(got.yi[0])
+    assert words in got.reasons[0]
+    assert got.reasons[0].endswith((".", "percentage?"))
+
+
+def test_missing_columns_are_named():
+    got = compute("OR", columns(ai=[15, NA], n1i=[100, NA], ci=[NA, NA], n2i=[95, NA]))
+    assert got.reasons[0] == "Missing: Events, group 2 (ci)."
+    assert got.reasons[1].startswith("The row has no values for OR; it needs Events, group 1 (ai)")
+    assert got.route == (None, None)
+
+
+def test_fractional_counts_are_used_with_a_note():
+    got = compute("OR", columns(ai=7.5, bi=10, ci=5, di=12))
+    assert got.notes[0] == (
+        "Events, group 1, 7.5, is not a whole number; it is used as it stands.",
+    )
+    assert got.yi[0] == pytest.approx(np.log(7.5 * 12 / 50))
+
+
+def test_two_routes_that_disagree_are_told_with_both_numbers():
+    got = compute("OR", columns(ai=15, n1i=100, ci=27, n2i=95, est=0.8, lower=0.5, upper=1.28))
+    (note,) = got.notes[0]
+    assert "gives 0.4444" in note
+    assert "gives 0.8 " in note
+
+
+def test_routes_that_agree_within_rounding_are_silent():
+    got = compute("OR", columns(ai=15, n1i=100, ci=27, n2i=95, est=0.44, lower=0.22, upper=0.90))
+    assert got.route == ("events_totals",)
+    assert got.notes == ((),)
+
+
+def test_a_total_that_does_not_add_up_is_told():
+    got = compute("OR", columns(ai=15, bi=85, n1i=130, ci=27, di=68, n2i=95))
+    assert got.route == ("cells",)
+    assert "Two ways disagree" in got.notes[0][0]
+
+
+def test_a_lopsided_interval_is_told():
+    got = compute("OR", columns(est=2, lower=1.8, upper=4))
+    assert "is not symmetric about the estimate, 2" in got.notes[0][0]
+
+
+def test_a_p_value_that_does_not_fit_the_interval_is_told():
+    got = compute("MD", columns(est=2, lower=1, upper=3, pval=0.3))
+    assert got.route == ("est_ci",)
+    assert "estimate and p-value gives 2 (SE 1.93)" in got.notes[0][0]
+
+
+def test_a_person_may_choose_and_refuse_routes():
+    given = columns(
+        ai=[15] * 4, n1i=[100] * 4, ci=[27] * 4, n2i=[95] * 4, est=[2] * 4, sei=[0.3] * 4
+    )
+    wishes = ["est_sei", "!events_totals", None, "yi_vi"]
+    got = compute("OR", given, routes=wishes)
+    assert got.route == ("est_sei", "est_sei", "events_totals", None)
+    assert got.reasons[3] == (
+        "The chosen way, estimate (analysis scale) and variance, lacks Estimate on the analysis "
+        "scale and Sampling variance."
+    )
+
+
+def test_refusing_every_route_says_so():
+    got = compute("GEN", columns(yi=1, vi=1), routes=["!yi_vi"])
+    assert got.reasons == ("The only ways to Estimate that this row has were refused.",)
+
+
+def test_a_route_that_does_not_exist_is_refused():
+    with pytest.raises(SpecProblem, match="has no route 'magic'"):
+        compute("GEN", columns(yi=1, vi=1), routes=["magic"])
+
+
+def test_columns_of_different_length_are_refused():
+    with pytest.raises(DataProblem, match="different lengths"):
+        compute("GEN", {"yi": np.ones(2), "vi": np.ones(3)})
+
+
+def test_an_unknown_measure_and_an_unknown_option_get_a_hint():
+    with pytest.raises(SpecProblem, match="Did you mean"):
+        compute("SMDX", {})
+    with pytest.raises(SpecProblem, match="Did you mean 'vtype'"):
+        compute("SMD", columns(di=1, n1i=9, n2i=9), {"vtyp": "UB"})
+
+
+def test_generic_ratios_are_analysed_as_logarithms():
+    given = columns(est=2, lower=1, upper=4)
+    plain, ratio = compute("GEN", given), compute("GEN", given, {"scale": "ratio"})
+    assert plain.yi[0] == 2
+    assert ratio.yi[0] == pytest.approx(np.log(2))
+    assert ratio.scale.axis == "log"
+    assert ratio.natural()[0] == pytest.approx(2)
+
+
+def test_intervals_follow_their_level():
+    given = columns(est=[2, 2], lower=[1, 1], upper=[3, 3])
+    wide = compute("MD", given, level=0.99)
+    own = compute("MD", {**given, "level": np.array([99, NA])}, level=0.95)
+    assert own.sei[0] == pytest.approx(wide.sei[0])
+    assert own.sei[1] == pytest.approx(1 / 1.959963984540054)
+
+
+def test_arms_may_be_reported_in_different_ways():
+    got = compute(
+        "MD",
+        columns(m1i=5, se1i=0.5, n1i=25, m2i=4, lb2i=3.2, ub2i=4.8, n2i=16),
+    )
+    assert got.route == ("means_se_ci",)
+    half_width = 0.8 / 2.131449545559323
+    assert got.sei[0] == pytest.approx(np.hypot(0.5, half_width))
+    assert got.notes[0] == (
+        "Group 1: worked out from mean and SE.",
+        "Group 2: worked out from mean and its interval.",
+    )
+
+
+def test_medians_stand_in_for_means():
+    got = compute("MD", columns(q1_1i=4, med1i=6, q3_1i=10, n1i=20, m2i=4, sd2i=3, n2i=20))
+    assert got.route == ("means_quartiles_sd",)
+    assert got.yi[0] == pytest.approx(2.7195)
+
+
+def test_hazard_ratios_come_from_observed_and_expected_events():
+    got = compute("HR", columns(oe=-7, v=20))
+    assert (got.yi[0], got.vi[0]) == pytest.approx((-0.35, 0.05))
+    assert got.route == ("oe_v",)
+
+
+def test_no_columns_give_no_rows():
+    assert compute("OR", {}).k == 0
+
+
+def test_given_estimates_are_wrapped():
+    got = EffectSizes.given(np.array([0.1, NA]), np.array([0.04, 0.1]))
+    assert got.reasons == (None, "The estimate or its variance is missing.")
+    assert got.ci(0.95)[0][0] == pytest.approx(0.1 - 0.2 * 1.959963984540054)
+
+
+def test_double_arcsines_read_back_with_their_own_size():
+    got = compute("PFT", columns(xi=[0, 7, 20], ni=[20, 50, 20]))
+    assert got.natural() == pytest.approx([0, 0.14, 1])
