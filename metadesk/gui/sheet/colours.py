@@ -75,7 +75,7 @@ LIGHT = SheetColours(
     },
 )
 DARK = SheetColours(
-    base=QColor(theme.DARK.base),
+    base=QColor("#1b1f24"),  # darker than the wells of the panels: it is the paper
     ink=QColor(theme.DARK.text),
     grid=QColor("#343a42"),
     header=QColor("#2a2f36"),

@@ -56,6 +56,7 @@ class Cursor(QObject):
         self.selection = QItemSelectionModel(model, self)
         self.selection.currentChanged.connect(self._on_current)
         self.position = (-1, -1)
+        self.hidden: frozenset[int] = frozenset()  # ids of columns that keys pass over
         self._anchor = (0, 1)
         self._tab_start: int | None = None
         self._kept = (0, 1)
@@ -125,8 +126,16 @@ class Cursor(QObject):
         self.selection.setCurrentIndex(last, Flag.NoUpdate)
 
     def step(self, rows: int, sections: int, *, extend: bool = False) -> None:
-        """Go by so many rows and columns."""
-        self.go(self.row + rows, self.section + sections, extend=extend)
+        """Go by so many rows and columns; hidden columns are passed over."""
+        section = self.section + sections
+        while sections and self.is_hidden(section):
+            section += 1 if sections > 0 else -1
+        self.go(self.row + rows, section, extend=extend)
+
+    def is_hidden(self, section: int) -> bool:
+        """Whether a section is not on the screen."""
+        column = self._model.column_at(section)
+        return column is not None and column.id in self.hidden
 
     def tab(self, sections: int) -> None:
         """Go right or left and remember where the line was begun."""

@@ -21,6 +21,8 @@ from metadesk.gui.sheet.grid import RIGHT, TICK, Index, SheetModel
 if TYPE_CHECKING:
     from PySide6.QtCore import QAbstractItemModel
 
+    from metadesk.table import Value
+
 PADDING = 7
 CORNER = 7.0
 BOX = 14
@@ -67,7 +69,7 @@ class CellDelegate(QStyledItemDelegate):
             else:
                 self._paint_text(painter, rect, row, section)
         if problems:
-            self._paint_corner(painter, rect, problems[0].severity)
+            paint_corner(painter, rect, problems[0].severity, colours)
         if current == (row, section):
             painter.setPen(QPen(colours.current, 2))
             painter.drawRect(QRectF(rect).adjusted(1, 1, -1, -1))
@@ -98,6 +100,9 @@ class CellDelegate(QStyledItemDelegate):
             text = " ↵ ".join(text.splitlines())
         place, metrics = rect.width() - 2 * PADDING, self._metrics_of[faint]
         width = self._width(text, faint)
+        if width > place and not key:
+            text = self._rounded(model.value(row, section), text, place)
+            width = self._width(text, faint)
         if width > place:
             text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, place)
             width = place
@@ -111,6 +116,16 @@ class CellDelegate(QStyledItemDelegate):
             if role is not None and role.key == "study":
                 middle = rect.center().y() + 1
                 painter.drawLine(x, middle, x + width, middle)
+
+    def _rounded(self, value: Value, text: str, place: int) -> str:
+        """A long decimal number with as many digits as fit, as Excel shows it."""
+        if not isinstance(value, float):
+            return text
+        for digits in range(12, 2, -1):
+            shorter = f"{value:.{digits}g}"
+            if self._width(shorter, False) <= place:
+                return shorter
+        return text
 
     def _width(self, text: str, small: bool) -> int:
         known = self._widths.get((text, small))
@@ -135,17 +150,6 @@ class CellDelegate(QStyledItemDelegate):
             x, y = box.x(), box.y()
             points = [QPointF(x + 3.4, y + 7.2), QPointF(x + 6, y + 10), QPointF(x + 10.8, y + 4.4)]
             painter.drawPolyline(QPolygonF(points))
-        painter.restore()
-
-    def _paint_corner(self, painter: QPainter, rect: QRect, severity: str) -> None:
-        tints = {"error": self.colours.error.line, "warning": self.colours.warning.line}
-        right, top = rect.right() + 1.0, float(rect.top())
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(tints.get(severity, self.colours.note_mark))
-        corner = [QPointF(right - CORNER, top), QPointF(right, top), QPointF(right, top + CORNER)]
-        painter.drawPolygon(QPolygonF(corner))
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -208,3 +212,16 @@ def _step_of(event: QKeyEvent) -> tuple[int, int] | None:
         case Qt.Key.Key_Down:
             return 1, 0
     return None
+
+
+def paint_corner(painter: QPainter, rect: QRect, severity: str, colours: SheetColours) -> None:
+    """Paint the mark of a problem into the upper right corner; no selection hides it."""
+    tints = {"error": colours.error.line, "warning": colours.warning.line}
+    right, top = rect.right() + 1.0, float(rect.top())
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(tints.get(severity, colours.note_mark))
+    corner = [QPointF(right - CORNER, top), QPointF(right, top), QPointF(right, top + CORNER)]
+    painter.drawPolygon(QPolygonF(corner))
+    painter.restore()

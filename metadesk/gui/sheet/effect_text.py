@@ -41,7 +41,7 @@ def effect_texts(study: StudyResult) -> EffectTexts:
     notes = "\n".join(study.notes)
     if math.isnan(study.yi):
         return EffectTexts(effect=study.reason, tooltip=_joined(study.reason, notes), missing=True)
-    digits = 3 if any(0 < abs(v) < 0.01 for v in (study.effect, study.lower, study.upper)) else 2
+    digits = 3 if any(0 < abs(v) < 0.005 for v in (study.effect, study.lower, study.upper)) else 2
     effect, lower, upper = (fixed(v, digits) for v in (study.effect, study.lower, study.upper))
     return EffectTexts(
         yi=fixed(study.yi, 3),

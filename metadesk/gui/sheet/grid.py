@@ -79,6 +79,7 @@ class SheetModel(QAbstractTableModel):
         self.opening = False  # another sheet comes to the front: the cursor begins anew
         self._hold(session.table)
         self._marks: dict[tuple[int, int], list[Problem]] = {}
+        self._column_marks: dict[int, list[Problem]] = {}
         self._prepared: Prepared | None = None
         self._studies: dict[int, StudyResult] = {}
         self._written: dict[int, EffectTexts] = {}
@@ -137,6 +138,11 @@ class SheetModel(QAbstractTableModel):
         if column is None or row_id is None:
             return []
         return self._marks.get((row_id, column.id), [])
+
+    def problems_of_column(self, section: int) -> list[Problem]:
+        """What is said of a whole column, the worst first."""
+        column = self.column_at(section)
+        return [] if column is None else self._column_marks.get(column.id, [])
 
     def effect(self, row: int) -> EffectTexts:
         """The effect texts of a row: never of data that have changed since."""
@@ -236,6 +242,8 @@ class SheetModel(QAbstractTableModel):
 
     def _reading(self, row: int, section: int) -> list[str]:
         value, role = self.value(row, section), self.role_at(section)
+        if isinstance(value, float) and len(shown(value)) > 10:
+            return [shown(value)]
         if not isinstance(value, str) or role is None or not role.numeric:
             return [value] if isinstance(value, str) and len(value) > 24 else []
         return [how_read(value)] if reads_as_number(value) else []
@@ -286,11 +294,12 @@ class SheetModel(QAbstractTableModel):
         if column is None:
             return ""
         if role is None:
-            return self.tr("{}\nNo role. Click '+ role' to say what this column is.").format(
-                column.name
-            )
-        said = self.tr("guessed; click to confirm or change") if column.guessed else role.group
-        return f"{column.name}\n{role.title} ({said})"
+            words = self.tr("No role. Click '+ role' to say what this column is.")
+        else:
+            guessed = self.tr("guessed; click to confirm or change")
+            words = f"{role.title} ({guessed if column.guessed else role.group})"
+        said = [p.sentence for p in self.problems_of_column(section)]
+        return "\n".join([column.name, words, *said])
 
     # ------------------------------------------------------------------ what a person did
     def setData(self, index: Index, value: Any, role: int = ItemRole.EditRole) -> bool:
@@ -401,10 +410,15 @@ class SheetModel(QAbstractTableModel):
         self._touched = touched
 
     def _take_problems(self) -> None:
-        before, self._marks = self._marks, {}
+        before, self._marks, self._column_marks = self._marks, {}, {}
         for problem in sorted(self.session.problems, key=lambda p: SEVERITIES.index(p.severity)):
-            if problem.column_id is not None and problem.row_id is not None:
+            if problem.column_id is None:
+                continue
+            if problem.row_id is None:
+                self._column_marks.setdefault(problem.column_id, []).append(problem)
+            else:
                 self._marks.setdefault((problem.row_id, problem.column_id), []).append(problem)
+        self._announce_header(0)
         changed = {
             cell for cell in before.keys() | self._marks.keys()
             if before.get(cell) != self._marks.get(cell)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QFont, QFontMetrics, QHelpEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QHeaderView, QToolTip, QWidget
 
 from metadesk.gui.sheet.colours import SheetColours, chip_of, sheet_colours
+from metadesk.gui.sheet.delegate import paint_corner
 from metadesk.gui.sheet.grid import TICK, SheetModel
 from metadesk.table.gestures import letter
 
@@ -97,6 +98,9 @@ class RoleHeader(QHeaderView):
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
         self._paint_name(painter, rect, section, faint=effect in ("yi", "sei", "route"))
         self._paint_chip(painter, section)
+        problems = self._sheet.problems_of_column(section)
+        if problems:
+            paint_corner(painter, rect.adjusted(0, 0, -1, 0), problems[0].severity, colours)
         if self._is_chosen(section):
             painter.fillRect(
                 QRect(rect.left(), rect.bottom() - 1, rect.width(), 2), colours.current

@@ -13,6 +13,7 @@ MEASURED_ROWS = 100
 NARROWEST, WIDEST = 56, 230
 TICK_WIDTH, SPARE_WIDTH = 30, 88
 EFFECT_WIDTHS = {"yi": 72, "sei": 64, "route": 150, "effect": 158}
+LONGEST_NUMBER = 10  # characters; longer decimals are rounded to what fits
 MOST_FROZEN = 4  # a study column further to the right is not frozen: too much would stand still
 
 
@@ -93,7 +94,17 @@ class ColumnWidths:
         model, effect = self._model, bool(self._model.effect_key(section))
         rows = range(min(model.table.n_rows, MEASURED_ROWS))
         texts = {model.text(r, section) for r in rows if not (effect and model.effect(r).missing)}
-        return max((metrics.horizontalAdvance(text) for text in texts), default=0) + 18
+        long = metrics.horizontalAdvance("0" * LONGEST_NUMBER)
+        widths = (
+            min(metrics.horizontalAdvance(text), long if _is_decimal(text) else WIDEST * 4)
+            for text in texts
+        )
+        return max(widths, default=0) + 18
+
+
+def _is_decimal(text: str) -> bool:
+    """Whether a text is a number that may be shown with fewer digits."""
+    return "." in text and text.lstrip("-").replace(".", "", 1).isdigit()
 
 
 def divide(model: SheetModel, widths: list[int], available: int) -> Division:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from metadesk.gui.sheet.banner import Banner
 from metadesk.gui.sheet.colours import scroll_bar_css, sheet_colours
-from metadesk.gui.sheet.cursor import Cursor
+from metadesk.gui.sheet.cursor import Cursor, Flag
 from metadesk.gui.sheet.find import FindBar
 from metadesk.gui.sheet.grid import TICK, SheetModel
 from metadesk.gui.sheet.hands import Hands
@@ -104,6 +104,7 @@ class SheetPane(QWidget):
             view.header.sectionResized.connect(self._dragged)
             view.header.sectionHandleDoubleClicked.connect(self._fit)
             view.verticalScrollBar().valueChanged.connect(self._scroll_all)
+        self.fixed.rows.sectionPressed.connect(self._stand_in_row)
         self.fixed.rows.customContextMenuRequested.connect(self._row_menu)
         self._tie(self.body.verticalScrollBar(), self._down)
         self._tie(self.body.horizontalScrollBar(), self._across)
@@ -166,7 +167,8 @@ class SheetPane(QWidget):
             return
         self._arranging = True
         count, font = self.model.columnCount(), self.font()
-        widths = [self.widths.of(section, font) for section in range(count)]
+        hidden = self.cursor_.is_hidden
+        widths = [0 if hidden(i) else self.widths.of(i, font) for i in range(count)]
         numbers = self.fontMetrics().horizontalAdvance("0" * len(str(self.model.rowCount()))) + 18
         self.fixed.verticalHeader().setFixedWidth(max(numbers, 34))
         numbers = self.fixed.verticalHeader().width()
@@ -183,7 +185,7 @@ class SheetPane(QWidget):
     def _give(self, view: SheetView, widths: list[int], start: int, end: int) -> None:
         view.show_sections(start, end)
         for section in range(start, end):
-            if view.columnWidth(section) != widths[section]:
+            if widths[section] and view.columnWidth(section) != widths[section]:
                 view.setColumnWidth(section, widths[section])
 
     def _show_edges(self, division: Division, count: int) -> None:
@@ -220,6 +222,7 @@ class SheetPane(QWidget):
 
     def _on_table(self, edit: object) -> None:
         if edit is None:
+            self.cursor_.hidden = frozenset()
             self.widths.forget()
             self.arrange()
             self._start()
@@ -301,6 +304,18 @@ class SheetPane(QWidget):
         if ok:
             self.hands.rename(section, name)
 
+    def hide_columns(self) -> None:
+        """Take the selected columns off the screen; they stay in the sheet and in the analysis."""
+        ids = {self.model.table.columns[at].id for at in self.cursor_.columns()}
+        self.cursor_.hidden |= ids
+        self.arrange()
+        self.cursor_.step(0, 1)
+
+    def show_columns(self) -> None:
+        """Bring all hidden columns back."""
+        self.cursor_.hidden = frozenset()
+        self.arrange()
+
     def ask_role(self) -> None:
         """Open the role menu of the current column."""
         view = self.view_of(self.cursor_.selection.currentIndex())
@@ -354,6 +369,12 @@ class SheetPane(QWidget):
         menu = menu_of(self.cell_lines(), "cell_menu", self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(point)
+
+    def _stand_in_row(self, row: int) -> None:
+        """A row chosen by its number is typed into from its first cell on."""
+        if self.cursor_.section == TICK:
+            first = self.model.index(row, 1)
+            self.cursor_.selection.setCurrentIndex(first, Flag.NoUpdate)
 
     def _row_menu(self, point: QPoint) -> None:
         row = self.fixed.rows.logicalIndexAt(point)
@@ -421,4 +442,7 @@ class SheetPane(QWidget):
             Line(self.tr("Insert columns left"), hands.insert_columns, "Ctrl+Shift++"),
             Line(self.tr("Insert columns right"), lambda: hands.insert_columns(right=True)),
             Line(self.tr("Delete columns"), hands.delete_columns, "Ctrl+Shift+-", real),
+            SEPARATOR,
+            Line(self.tr("Hide columns"), self.hide_columns, "", real),
+            Line(self.tr("Show hidden columns"), self.show_columns, "", bool(self.cursor_.hidden)),
         ]

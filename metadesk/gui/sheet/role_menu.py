@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QFrame,
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from metadesk.gui.sheet.colours import chip_of, sheet_colours
+from metadesk.gui.sheet.colours import chip_of, scroll_bar_css, sheet_colours
 from metadesk.table import ROLES, UNIQUE_EXCEPT, StudyTable
 
 KEY = Qt.ItemDataRole.UserRole
@@ -73,6 +73,8 @@ class RoleMenu(QFrame):
         self.list.setAccessibleName(self.tr("Roles"))
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setUniformItemSizes(True)
+        self.list.setIconSize(QSize(12, 12))
+        self.list.verticalScrollBar().setStyleSheet(scroll_bar_css(self._colours))
         self.list.itemClicked.connect(self._take)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
@@ -92,8 +94,11 @@ class RoleMenu(QFrame):
 
     def _fill(self, sought: str) -> None:
         self.list.clear()
+        height = self.fontMetrics().height() + 8
         for line in matching_roles(self._table, sought):
-            self.list.addItem(self._item(line))
+            item = self._item(line)
+            item.setSizeHint(QSize(0, height))
+            self.list.addItem(item)
         current = (i for i in range(self.list.count()) if self._key_at(i) == (self._current or ""))
         row = -1 if sought else next(current, -1)
         self.list.setCurrentRow(row)

@@ -116,7 +116,7 @@ class SheetView(QTableView):
         """Show the sections from ``first`` up to and without ``end``."""
         self._first, self._end = first, end
         for section in range(self._sheet.columnCount()):
-            inside = first <= section < end
+            inside = first <= section < end and not self._cursor.is_hidden(section)
             if self.isColumnHidden(section) == inside:
                 self.setColumnHidden(section, not inside)
 

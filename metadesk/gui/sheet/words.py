@@ -21,7 +21,7 @@ REASONS = (
     "Outlier (sensitivity analysis)",
 )
 _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("events and totals", frozenset({"ai", "bi", "n1i", "p1i"})),
+    ("events and totals", frozenset({"ai", "bi", "p1i"})),
     ("means and SDs", frozenset({"m1i"})),
     ("medians", frozenset({"med1i"})),
     ("events and person-time", frozenset({"x1i"})),

@@ -77,6 +77,18 @@ def test_a_problem_is_said_in_the_cell(model, settled):
     assert "negative" in model.tooltip(3, 5)
 
 
+def test_what_is_said_of_a_column_stands_in_its_header(model, session, settled):
+    texts = [str(v) for v in session.table.columns[3].cells]
+    edit = SetCells(
+        tuple((r, session.table.columns[3].id, v) for r, v in zip(range(5), texts, strict=True))
+    )
+    session.apply(edit)
+    settled()
+    assert model.problems_of_column(4)[0].code == "number_as_text"
+    said = model.headerData(4, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
+    assert "stored as text" in said
+
+
 def test_a_changed_row_never_shows_its_old_effect(model, session, settled):
     settled()
     effect = model.columnCount() - 1

@@ -417,6 +417,39 @@ def test_a_sheet_of_four_hundred_thousand_cells_opens_and_is_edited(qtbot, sessi
     assert not made.grab().isNull()
 
 
+def test_hidden_columns_are_passed_over_until_they_are_shown(qtbot, pane):
+    pane.cursor_.go(0, 3)
+    pane.hide_columns()
+    assert pane.body.isColumnHidden(3)
+    assert here(pane) == (0, 4)
+    press(qtbot, pane, Key.Key_Left)
+    assert here(pane) == (0, 2)
+    pane.show_columns()
+    assert not pane.body.isColumnHidden(3)
+
+
+def test_a_row_chosen_by_its_number_is_selected_whole(qtbot, pane, session):
+    rows = pane.fixed.rows
+    place = QPoint(10, rows.sectionViewportPosition(2) + 5)
+    qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert here(pane) == (2, 1)
+    assert pane.cursor_.rows() == [2]
+    assert pane.cursor_.columns() == list(range(7))
+    assert session.selected == 2
+
+
+def test_menus_offer_what_the_keys_do(pane):
+    pane.cursor_.go(0, 3)
+    cells = {line.title for line in pane.cell_lines()}
+    assert {"Cut", "Copy", "Paste", "Fill down", "Leave out row …", "Delete rows"} <= cells
+    header = {line.title: line for line in pane.header_lines(3)}
+    assert header["Sort ascending"].enabled
+    header["Sort ascending"].run()
+    assert pane.session.undo_stack.undoText() == "Sort by tpos"
+    assert pane.header_lines(TICK) == []
+    assert not next(x for x in pane.header_lines(8) if x.title == "Role …").enabled
+
+
 # ---------------------------------------------------------------------- laws
 def test_any_walk_of_edits_can_be_taken_back_and_done_again(pane, session, own_clipboard):
     steps = random.Random(7)
