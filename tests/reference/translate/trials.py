@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import math
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 from cases import Case, runs
 
+from metadesk.models.meta.blups import study_effects
+from metadesk.models.meta.data import MetaData
+from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
+from metadesk.models.meta.random_effects import RandomEffects, fit_random
+from metadesk.models.mixed.bioequivalence import Bioequivalence, assess_bioequivalence, method_b
 from metadesk.models.mixed.generalised import fit_generalised, generalised_problem
 from metadesk.models.mixed.linear import fit_linear
+from metadesk.models.mixed.one_patient import OnePatient, analyse_one_patient
 from metadesk.models.mixed.options import GeneralisedMixed, LinearMixed
+from metadesk.models.mixed.patient_series import patient_summaries
+from metadesk.models.mixed.published import paired_counts, paired_means
 from metadesk.models.mixed.quadrature import MarginalLikelihood, trapezoid
 from metadesk.models.mixed.terms import RandomTerm, Term
 from metadesk.models.mixed.trial_data import Roles, TrialData
+from metadesk.models.mixed.two_by_two import analyse_two_by_two
+from metadesk.models.mixed.two_by_two_binary import (
+    analyse_binary_two_by_two,
+    conditional_odds_ratio,
+)
 
 
 def trial(case: Case, *, words_allowed: bool = False) -> TrialData:
@@ -395,3 +409,313 @@ def separation(case: Case) -> dict[str, object]:
         "finite_estimate_expected": not flagged,
         "counts": counts,
     }
+
+
+def t_of(q: Any) -> dict[str, float]:
+    return {
+        "estimate": q.value,
+        "se": q.se,
+        "df": q.df,
+        "t": q.value / q.se,
+        "p": q.p,
+        "ci_low": q.interval.lower,
+        "ci_high": q.interval.upper,
+    }
+
+
+@runs("crossover_2x2_classical", layout="trials")
+def classical(case: Case) -> dict[str, object]:
+    spec = case.spec
+    data = trial(case)
+    if spec.get("transform") == "log":
+        data = replace(data, outcome=np.log(data.outcome))
+    # The reference program breaks ties by the last binary digit.
+    r = analyse_two_by_two(
+        data,
+        spec["active"],
+        spec["control"],
+        spec.get("conf_level", 0.95),
+        tie_digits=math.inf,
+    )
+    pairs = r.pairs
+    cells = {}
+    for name, who in zip(pairs.sequences, (pairs.active_first, ~pairs.active_first), strict=True):
+        a, b = pairs.first[who], pairs.second[who]
+        cells[name] = {
+            "period1": a.mean(), "period2": b.mean(), "sd1": a.std(ddof=1), "sd2": b.std(ddof=1),
+        }  # fmt: skip
+    lines = {line.source.replace(" ", "_"): line for line in r.anova}
+    sizes = (int(pairs.active_first.sum()), int((~pairs.active_first).sum()))
+    return {
+        "n_sequence": dict(zip(pairs.sequences, sizes, strict=True)),
+        "n_complete": len(pairs.first),
+        "sequence_active_first": pairs.sequences[0],
+        "cell_means": cells,
+        "treatment_effect": t_of(r.treatment),
+        "period_effect_2_minus_1": t_of(r.period),
+        "carryover_sum_difference": t_of(r.carryover),
+        "paired_t_ignoring_period": t_of(r.paired),
+        "first_period_only": t_of(r.first_period),
+        "anova": {k: asdict(v) for k, v in lines.items()},
+        "within_subject_variance": r.within_variance,
+        "between_subject_variance_moment": r.between_moment,
+        "icc_moment": r.between_moment / (r.between_moment + r.within_variance),
+        "wilcoxon": {
+            k: where_the_reference_has_values(
+                case.expect["wilcoxon"][k],
+                {
+                    "W": v.W,
+                    "p_normal_cc": v.p_normal,
+                    "p_normal_nocc": v.p_normal_uncorrected,
+                    "hl_median_of_pairwise_differences": v.shift,
+                    "hl_treatment_effect": v.shift / 2,
+                    "p_exact_permutation": v.p_exact,
+                },
+            )
+            for k, v in r.ranks.items()
+        },
+    }
+
+
+@runs("crossover_2x2_binary", layout="trials")
+def classical_binary(case: Case) -> dict[str, object]:
+    spec = case.spec
+    r = analyse_binary_two_by_two(trial(case), spec["active"], spec["control"])
+    m, g, p = r.mcnemar, r.mainland_gart, r.prescott
+    # The reference program (R's fisher.test) stops its root search at this tolerance.
+    ratio, low, high = conditional_odds_ratio(g.table, tolerance=np.finfo(float).eps ** 0.25)
+    return {
+        "joint_outcomes": r.joint,
+        "mcnemar": {
+            "active_only": m.active_only,
+            "control_only": m.control_only,
+            "p_exact": m.p_exact,
+            "chi2": m.chi2,
+            "chi2_cc": m.chi2_corrected,
+            "p_mid": m.p_mid,
+            "cond_or": m.odds_ratio,
+            "se_log_or": m.se_log_odds_ratio,
+        },
+        "mainland_gart": {
+            "table": g.table,
+            "p_fisher": g.p_exact,
+            "chi2": g.chi2,
+            "p_chi2": g.p_chi2,
+            "cond_mle_or": ratio,
+            "cond_or_ci": [low, high],
+            "log_or_treatment_period_adjusted": g.log_odds_ratio,
+            "se": g.se,
+        },
+        "prescott": {
+            "table": p.table,
+            "two_sided": p.p_two_sided,
+            "upper": p.p_upper,
+            "lower": p.p_lower,
+        },
+        "period_test_fisher_p": r.period_p,
+        "carryover_hills_armitage_fisher_p": r.carryover_p,
+    }
+
+
+@runs("bioequivalence", layout="trials")
+def bioequivalence(case: Case) -> dict[str, object]:
+    spec = case.spec
+    asked = Bioequivalence(
+        reference=spec["reference"],
+        test=spec["test"],
+        level=spec.get("conf_level", 0.9),
+        transform=spec.get("transform") or "none",
+    )
+    r = assess_bioequivalence(asked, trial(case))
+    b = {
+        rule: ratio_block(method_b(r, asked, rule))
+        for rule in ("satterthwaite", "kenward-roger", "containment")
+    }
+    a = ratio_block(r.method_a)
+    reference = r.reference_within
+    limits = {"cv_wr": reference and reference.cv, "abel_low": r.lower_limit}
+    limits["abel_high"] = r.upper_limit
+    published = {
+        "abe": a,
+        "method_a": {**a, **limits},
+        "method_b_default": {**b["containment"], **limits},
+        "method_b_satterthwaite": {**b["satterthwaite"], **limits},
+        "method_b_kenward_roger": {**b["kenward-roger"], **limits},
+    }
+    return {
+        "n_subjects": r.n_subjects,
+        "n_obs": r.n_obs,
+        "method_a": {**a, "mse": r.mse, "cv_w": r.cv_w},
+        "swr": reference and reference.sd,
+        **limits,
+        "cv_wt": r.test_within and r.test_within.cv,
+        "abel_scaled": r.widened,
+        "method_b_satterthwaite": b["satterthwaite"],
+        "method_b_kenward_roger": b["kenward-roger"],
+        "method_b_containment": b["containment"],
+        "decision_method_a": {
+            "ci_within_limits": r.interval_inside,
+            "pe_within_80_125": r.ratio_inside,
+        },
+        "published": published,
+    }
+
+
+def ratio_block(e: Any) -> dict[str, float]:
+    return {
+        "estimate_log": e.estimate,
+        "se": e.se,
+        "df": e.df,
+        "ci_low": e.ci_lb,
+        "ci_high": e.ci_ub,
+        "pe": e.ratio,
+    }
+
+
+@runs("nof1_single", layout="trials")
+def one_patient(case: Case) -> dict[str, object]:
+    spec = case.spec
+    table = selected(case)
+    roles = spec["roles"]
+    data = TrialData.from_columns(
+        table,
+        Roles(
+            outcome=spec["outcome"],
+            treatment=roles["treatment"],
+            cycle=roles.get("pair") or roles["cycle"],
+        ),
+    )
+    r = analyse_one_patient(OnePatient(active=spec["active"], control=spec["control"]), data)
+    c = r.cycles
+    return {
+        "k": len(c.differences),
+        "cycle_differences": c.differences,
+        "mean": c.mean,
+        "se": c.se,
+        "df": c.df,
+        "t": c.t,
+        "p": c.p,
+        "ci_low": c.interval.lower,
+        "ci_high": c.interval.upper,
+        "randomisation_p_two_sided": c.p_random,
+        "randomisation_p_greater": c.p_greater,
+        "randomisation_p_less": c.p_less,
+        "sign_test_p": c.p_sign,
+    }
+
+
+@runs("nof1_single_twosample", layout="trials")
+def two_sample(case: Case) -> dict[str, object]:
+    spec = case.spec
+    data = trial(case)
+    asked = OnePatient(active=spec["active"], control=spec["control"])
+    r = analyse_one_patient(asked, replace(data, roles=replace(data.roles, subject="")))
+    s = r.samples
+    return {
+        "mean_difference": s.difference,
+        "welch": t_of(s.welch),
+        "pooled": t_of(s.pooled),
+        "durbin_watson": s.durbin_watson,
+        "lag1_autocorrelation": s.autocorrelation[0],
+    }
+
+
+def pooled(yi: Any, vi: Any, tau2: str) -> Any:
+    data = MetaData.of(np.asarray(yi), np.asarray(vi))
+    if tau2 == "fixed":
+        return fit_fixed(FixedEffect(), data)
+    return fit_random(RandomEffects(tau2=tau2, test="z"), data)
+
+
+def meta_block(fit: Any) -> dict[str, Any]:
+    c, h = fit.coefficients, fit.heterogeneity
+    return {
+        "est": c.b[0],
+        "se": c.se[0],
+        "tau2": h.tau2,
+        "Q": h.QE,
+        "ci_low": c.ci_lb[0],
+        "ci_high": c.ci_ub[0],
+    }
+
+
+@runs("nof1_summary_meta", layout="trials")
+def summary_measures(case: Case) -> dict[str, object]:
+    spec = case.spec
+    s = patient_summaries(trial(case), spec["active"], spec["control"])
+    reml = pooled(s.yi, s.vi, "REML")
+    blups = study_effects(reml, MetaData.of(s.yi, s.vi))
+    return {
+        "k": len(s.yi),
+        "pooled_within_variance": s.pooled_variance,
+        "df_within": s.df_within,
+        "patient": {
+            name: {
+                "n": int(s.ni[i]),
+                "mean": s.yi[i],
+                "blup": blups.pred[i],
+                "blup_se": blups.se[i],
+            }
+            for i, name in enumerate(s.patients)
+        },
+        "fixed_effect": meta_block(pooled(s.yi, s.vi, "fixed")),
+        "dl": meta_block(pooled(s.yi, s.vi, "DL")),
+        "reml": meta_block(reml),
+        "Q": reml.heterogeneity.QE,
+        "I2_reml": reml.heterogeneity.I2,
+        "unweighted_t": {
+            "mean": s.unweighted.value,
+            "se": s.unweighted.se,
+            "df": s.unweighted.df,
+        },
+    }
+
+
+@runs("crossover_meta", layout="trials")
+def published_means(case: Case) -> dict[str, object]:
+    columns = {k: case.column(k) for k in ("n", "m1", "m2", "s1", "s2", "r_reported")}
+    e = paired_means(*columns.values(), imputed=case.spec.get("imputed_correlation"))
+    found: dict[str, Any] = {
+        "studies": {
+            str(name): {
+                key: getattr(e, key)[i]
+                for key in ("md", "se_md", "sd_diff", "smd", "se_smd", "se_md_if_parallel")
+            }
+            for i, name in enumerate(case.words("study"))
+        }
+    }
+    for key in case.expect:
+        measure, _, tau2 = key.partition("_")
+        if measure in ("md", "smd") and tau2:
+            se = e.se_md if measure == "md" else e.se_smd
+            found[key] = meta_block(pooled(getattr(e, measure), se**2, ESTIMATORS[tau2]))
+    if "published" in case.expect:
+        found["published"] = found["studies"][str(case.words("study")[0])]
+    return found
+
+
+ESTIMATORS = {"fixed": "fixed", "dl": "DL", "reml": "REML"}
+
+
+@runs("crossover_meta_binary", layout="trials")
+def published_counts(case: Case) -> dict[str, object]:
+    e = paired_counts(*(case.column(k) for k in ("n11", "n10", "n01", "n00")))
+    names = ("cond_log_or", "cond_se", "marg_log_or", "marg_se", "rd", "rd_se")
+    found: dict[str, Any] = {
+        "studies": {
+            str(study): {key: getattr(e, key)[i] for key in names}
+            for i, study in enumerate(case.words("study"))
+        }
+    }
+    values = {
+        "cond": (e.cond_log_or, e.cond_se),
+        "marg": (e.marg_log_or, e.marg_se),
+        "rd": (e.rd, e.rd_se),
+    }
+    for key in case.expect:
+        measure, _, tau2 = key.partition("_")
+        if measure in values and tau2 in ESTIMATORS:
+            yi, se = values[measure]
+            good = np.isfinite(yi) & (se > 0)
+            found[key] = meta_block(pooled(yi[good], se[good] ** 2, ESTIMATORS[tau2]))
+    return found
