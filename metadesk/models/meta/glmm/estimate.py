@@ -13,7 +13,7 @@ from metadesk.models.meta.glmm.quadrature import FEWEST_NODES_FOR_EXACT_SLOPES
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatVector, IntVector
 
-NODES = {0: (1,), 1: (15, 31, 63, 127), 2: (9, 15, 25, 41)}
+NODES = {0: (1,), 1: (15, 25, 51, 101, 127), 2: (9, 13, 19, 31, 41)}
 STABLE = 1e-8
 _ZERO_SCALE = 1e-4
 
@@ -68,14 +68,16 @@ def _arm_levels(data: CountData) -> FloatVector:
 
 
 def without_heterogeneity(
-    problem: Problem, start: Point, rule: Rule, progress: Progress = SILENT
+    problem: Problem, data: CountData, rule: Rule, progress: Progress = SILENT
 ) -> tuple[Optimum, bool]:
     """Fit with equal effects: without the last random effect (UM.RS keeps its intercepts)."""
     reduced = problem.without(problem.z.shape[0] - 1)
+    start = start_point(problem, data)
     if reduced.z.shape[0] == 0:
         return rule.best(reduced, start, progress)
     base = maximise(reduced.without(0), start, 1, progress=progress)
-    return _with_one_more(reduced, base, (0.3, 1.0), rule, progress)
+    spread = float(np.std(_arm_levels(data).mean(axis=0)))
+    return _with_one_more(reduced, base, (max(spread, 0.1), 0.3), rule, progress)
 
 
 def with_heterogeneity(

@@ -14,7 +14,6 @@ from metadesk.errors import NotEstimable, SpecProblem
 from metadesk.models.meta.glmm.data import CountData, as_counts
 from metadesk.models.meta.glmm.estimate import (
     Rule,
-    start_point,
     typical_variance,
     with_heterogeneity,
     without_heterogeneity,
@@ -142,7 +141,7 @@ def fit_counts(
     problem = build(used, model, spec.coding)
     rule = Rule(spec.n_quadrature)
     progress.step(0.0, "Fitting equal effects")
-    equal, stable = without_heterogeneity(problem, start_point(problem, used), rule, progress)
+    equal, stable = without_heterogeneity(problem, used, rule, progress)
     found = equal
     random = spec.method == "ML" and used.k > 1
     typical = typical_variance(used)

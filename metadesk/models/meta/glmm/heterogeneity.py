@@ -106,9 +106,8 @@ def _with_random_studies(
 ) -> tuple[float, float]:
     """Wald statistic and log-likelihood of UM.RS with an effect of its own for every study."""
     full = saturated_with_random_studies(problem, data.p)
-    start = Point(
-        equal.point.beta[data.p :], data.X @ equal.point.beta[: data.p], equal.point.scales[:1]
-    )
+    own, _ = data.approximate_effects()
+    start = Point(equal.point.beta[data.p :], own, equal.point.scales[:1])
     found, _ = rule.best(full, start, progress)
     filled = bool((data.events > 0).all())
     if data.measure == "OR":

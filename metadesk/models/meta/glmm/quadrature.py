@@ -47,6 +47,10 @@ def hermite_nodes(n: int, dimensions: int) -> tuple[FloatMatrix, FloatVector]:
     return nodes, (log_w[:, None] + log_w[None, :]).ravel()
 
 
+_LAST_STEP = 1e-6
+"""Newton's error after a step is of the order of the step squared."""
+
+
 def find_modes(
     family: Likelihood, eta: FloatMatrix, loading: FloatMatrix, start: FloatMatrix
 ) -> tuple[FloatMatrix, FloatMatrix]:
@@ -63,7 +67,7 @@ def find_modes(
         size = np.abs(step).max(axis=0)
         step *= np.minimum(1.0, 1.5 / np.maximum(size * reach, 1e-300))
         v += step
-        if float(np.max(np.abs(step))) < 1e-11:
+        if float(np.max(np.abs(step))) < _LAST_STEP:
             break
     _, precision = _integrand(family, eta, loading, v)
     return v, _root_of_inverse(precision)
@@ -74,9 +78,13 @@ def _integrand(
 ) -> tuple[FloatMatrix, FloatMatrix]:
     """Gradient (q, k) and negative Hessian (q, q, k) of the log integrand."""
     q = v.shape[0]
-    _, d1, d2 = family.terms(eta + np.einsum("qrk,qk->rk", loading, v))
-    gradient = np.einsum("qrk,rk->qk", loading, d1) - v
-    precision = np.eye(q)[:, :, None] - np.einsum("ark,brk,rk->abk", loading, loading, d2)
+    _, d1, d2 = family.terms(eta + (loading * v[:, None, :]).sum(axis=0))
+    gradient = (loading * d1).sum(axis=1) - v
+    bent = loading * d2
+    precision = np.empty((q, q, v.shape[1]))
+    for a in range(q):
+        for b in range(q):
+            precision[a, b] = float(a == b) - (loading[a] * bent[b]).sum(axis=0)
     return gradient, precision
 
 
@@ -162,9 +170,10 @@ def _rule(
     loading = z * scales[:, None, None]
     mode, root = find_modes(family, eta, loading, start)
     x, log_w = hermite_nodes(nodes, z.shape[0])
-    v = mode[:, None, :] + np.einsum("abk,bn->ank", root, x)
-    ll, d1, d2 = family.terms(eta + np.einsum("qrk,qnk->nrk", loading, v))
-    half = 0.5 * (np.einsum("qn,qn->n", x, x)[:, None] - np.einsum("qnk,qnk->nk", v, v))
+    v = mode[:, None, :] + (root[:, :, None, :] * x[None, :, :, None]).sum(axis=1)
+    shift = (loading[:, None] * v[:, :, None, :]).sum(axis=0)
+    ll, d1, d2 = family.terms(eta + shift)
+    half = 0.5 * ((x * x).sum(axis=0)[:, None] - (v * v).sum(axis=0))
     term = ll.sum(axis=1) + half + log_w[:, None]
     largest = term.max(axis=0)
     weight = np.exp(term - largest)
@@ -180,22 +189,22 @@ def _posterior_moments(
     """Derivatives by Louis' identity: posterior E[Hessian] + Var[score]."""
     value, weight, v, d1, d2, mode = _rule(family, eta, z, scales, nodes, start)
     rows, q = eta.shape[0], z.shape[0]
-    per_scale = np.einsum("qrk,qnk->qnrk", z, v)
-    score = np.concatenate(
-        [d1.transpose(1, 0, 2), np.einsum("qnrk,nrk->qnk", per_scale, d1)], axis=0
-    )
-    slope = np.einsum("ank,nk->ka", score, weight)
-    curvature = np.einsum("ank,bnk,nk->kab", score, score, weight, optimize=False)
+    per_scale = z[:, None] * v[:, :, None, :]
+    score = np.concatenate([d1.transpose(1, 0, 2), (per_scale * d1).sum(axis=2)], axis=0)
+    weighted = score * weight
+    slope = weighted.sum(axis=1).T
+    curvature = weighted.transpose(2, 0, 1) @ score.transpose(2, 1, 0)
     curvature -= slope[:, :, None] * slope[:, None, :]
     for r in range(rows):
-        curvature[:, r, r] += np.einsum("nk,nk->k", d2[:, r], weight)
-        cross = np.einsum("qnk,nk,nk->kq", per_scale[:, :, r], d2[:, r], weight)
+        bent = d2[:, r] * weight
+        curvature[:, r, r] += bent.sum(axis=0)
+        moved = per_scale[:, :, r] * bent
+        cross = moved.sum(axis=1).T
         curvature[:, r, rows:] += cross
         curvature[:, rows:, r] += cross
         for a in range(q):
             for b in range(q):
-                product = per_scale[a, :, r] * per_scale[b, :, r] * d2[:, r]
-                curvature[:, rows + a, rows + b] += np.einsum("nk,nk->k", product, weight)
+                curvature[:, rows + a, rows + b] += (moved[a] * per_scale[b, :, r]).sum(axis=0)
     return Local(value, slope, curvature, mode)
 
 
