@@ -56,8 +56,8 @@ CONTROL = words_of(
 )
 NOISE = words_of("ci 95 of the in group arm bound limit value for and with (n) score")
 NEVER_EVENTS = words_of(
-    "age male males female females women men sex bmi weight height baseline year years duration"
-    " weeks months days dose updrs q week month hours followup"
+    "age male males female females women men sex gender bmi weight height baseline year years"
+    " duration weeks months days dose updrs q week month hours followup"
 )
 ARM_QUANTITIES = words_of("events nonevents total mean sd se median q1 q3 min max percent time")
 

@@ -40,6 +40,7 @@ def roles_of(names, cells):
         ("mort_t,n_t,mort_c,n_c", "ai n1i ci n2i"),
         ("Deaths IG,N IG,Deaths CG,N CG", "ai n1i ci n2i"),
         ("Events T,Person-years T,Events C,Person-years C", "x1i t1i x2i t2i"),
+        ("% treated,N treated,% control,N control", "p1i n1i p2i n2i"),
         ("ai,bi,ci,di", "ai bi ci di"),
         ("tpos,tneg,cpos,cneg", "ai bi ci di"),
         ("Events treated,Non-events treated,Events control,Non-events control", "ai bi ci di"),

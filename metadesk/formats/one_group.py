@@ -1,0 +1,34 @@
+"""One group: events of a total, a mean with its SD, a correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metadesk.formats.candidates import MOST, Block, Candidate, not_above, simple_block
+
+
+def one_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
+    """Events of a total, a mean with its SD, or a correlation, in one group."""
+    plain = [c for c in columns if not c.reading.arm and not c.reading.rest and c.is_numeric]
+    plain += [c for c in columns if c.is_numeric and _is_correlation(c)]
+    size = next((c for c in plain if c.reading.quantity == "total" and c.is_count), None)
+    events = next((c for c in plain if c.reading.quantity == "events" and c.is_count), None)
+    correlation = next((c for c in plain if _is_correlation(c)), None)
+    mean = next((c for c in plain if c.reading.quantity == "mean"), None)
+    sd = next((c for c in plain if c.reading.quantity == "sd"), None)
+    if size is None:
+        return []
+    if correlation is not None:
+        return [simple_block("correlation", {"ri": correlation, "ni": size})]
+    if events is not None and not_above(events, size, MOST):
+        return [simple_block("one group", {"xi": events, "ni": size})]
+    if mean is not None and sd is not None:
+        return [simple_block("one group", {"mi": mean, "sdi": sd, "ni": size})]
+    return []
+
+
+def _is_correlation(candidate: Candidate) -> bool:
+    """Whether a column is named and behaves like a correlation."""
+    words = candidate.reading.tokens
+    named = len(words) == 1 and words[0] in ("r", "ri", "corr", "cor", "correlation", "pearson")
+    return named and all(-1 <= x <= 1 for x in candidate.given)
