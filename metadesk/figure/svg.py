@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape  # that of xml.sax would load the whole of urllib at the start
 from itertools import groupby
-from xml.sax.saxutils import escape, quoteattr
 
 from metadesk.figure.page import Dot, Line, Mark, Page, Poly, Rect, Text
 
@@ -33,7 +33,7 @@ def svg_text(page: Page) -> str:
         if id:
             seen[id] = seen.get(id, 0) + 1
             name = id if seen[id] == 1 else f"{id}.{seen[id]}"
-            drawn = [f"<g id={quoteattr(_legal(name))}>", *drawn, "</g>"]
+            drawn = [f'<g id="{escape(_legal(name))}">', *drawn, "</g>"]
         lines.extend(drawn)
     lines.append("</svg>")
     return "\n".join(lines) + "\n"
@@ -51,7 +51,7 @@ def _legal(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return escape(_legal(text))
+    return escape(_legal(text), quote=False)
 
 
 def _paint(fill: str, stroke: str, width: float) -> str:

@@ -179,12 +179,12 @@ def icon(name: str, colour: str = "") -> QIcon:
         return QIcon()
     drawing = path.read_text(encoding="utf-8")
     made = QIcon()
-    for mode, tone in (
-        (QIcon.Mode.Normal, colour or tones().text),
-        (QIcon.Mode.Disabled, "#9aa3af"),
+    for mode, tone, sizes in (
+        (QIcon.Mode.Normal, colour or tones().text, (16, 20, 40, 64)),
+        (QIcon.Mode.Disabled, "#9aa3af", (20, 40)),
     ):
         renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", tone).encode()))
-        for size in (16, 20, 24, 32, 48, 64):
+        for size in sizes:
             pixmap = QPixmap(QSize(size, size))
             pixmap.fill(Qt.GlobalColor.transparent)
             painter = QPainter(pixmap)

@@ -49,7 +49,8 @@ def banner_sentence(table: StudyTable) -> str:
 
 def blocks_of(table: StudyTable) -> tuple[Block, ...]:
     """The sets of columns that could be analysed; none are looked for in a very large sheet."""
-    if table.n_rows * len(table.columns) > MOST_CELLS:
+    cells = table.n_rows * len(table.columns)
+    if not cells or cells > MOST_CELLS:  # with no cells the window is starting: import nothing
         return ()
     from metadesk.formats.blocks import candidates, find_blocks
 
