@@ -100,8 +100,10 @@ def _value(raw: Any) -> Value:
         return int(raw) if raw.is_integer() and abs(raw) < 1e15 else float(raw)
     if kind is str:
         return raw.strip() or None
-    if kind is bool or kind is int:
-        return raw  # type: ignore[no-any-return]
+    if kind is bool:
+        return bool(raw)
+    if kind is int:
+        return int(raw)
     if isinstance(raw, datetime.datetime):
         midnight = raw.time() == datetime.time()
         return raw.date().isoformat() if midnight else raw.isoformat(" ")

@@ -50,6 +50,8 @@ CHECKS.add(
     Check("same_control", "Control group twice", "One control group in several rows.",
           labels.same_control),
     Check("near_label", "Similar labels", "Labels that may be one study.", labels.near_label),
+    Check("ratio_with_error", "Standard error of a ratio", "Standard errors beside printed ratios.",
+          estimates.ratio_with_error),
     Check("number_as_text", "Numbers as text", "Numbers that the file keeps as text.",
           cells.number_as_text),
     Check("number_assumed", "Numbers read with care", "Commas and marks left out of numbers.",

@@ -119,6 +119,10 @@ def test_a_slipped_decimal_point_is_found():
     assert codes(found(MEANS, ROLES_MEANS, m__3=55.0)) == ["off_by_ten"]
 
 
+def test_a_small_sd_is_reported_once():
+    assert codes(found(MEANS, ROLES_MEANS, sd__5=0.1)) == ["sd_looks_like_se"]
+
+
 def test_mixed_units_are_named_by_outcome():
     columns = {
         **MEANS,
@@ -155,6 +159,13 @@ def test_a_bad_interval_or_p_value_is_found(place, value, code):
     assert code in codes(found(RATIO, ROLES_RATIO, **{place: value}))
 
 
+def test_the_scale_of_a_ratios_standard_error_is_said():
+    table = make_table({"OR": [0.8, 1.2], "SE": [0.2, 0.3]}, {"OR": "est", "SE": "sei"})
+    (problem,) = validate(table)
+    assert (problem.code, problem.severity) == ("ratio_with_error", "note")
+    assert "log ratios" in problem.sentence
+
+
 def test_a_ratio_must_be_positive():
     problems = found(RATIO, ROLES_RATIO, OR__0=-0.16, lo__0=-0.36, hi__0=0.03)
     assert "ratio_not_positive" in codes(problems)
@@ -189,6 +200,7 @@ def test_the_same_study_twice_is_asked_about_unless_outcomes_differ():
         ("Rosenthal 1960", "Rosenthal 1961", False),
         ("Chen 2011", "Chan 2019", False),
         ("Skrabal 1981a", "Skrabal 1981b", False),
+        ("Clarke2005aa", "Clarke2005ab", False),
         ("Study 1", "Study 2", False),
     ],
 )

@@ -68,6 +68,16 @@ def ratio_not_positive(look: Look) -> Iterator[Problem]:
             yield look.problem(row, "est", "error", "ratio_not_positive", said, remedy)
 
 
+def ratio_with_error(look: Look) -> Iterator[Problem]:
+    """Ratios with a standard error and no interval: the scale of the error has to be assumed."""
+    column = look.column("sei")
+    if column is None or look.column("est") is None or look.column("lower") is not None:
+        return
+    sentence = f"Column {column.name}: the standard errors are taken to be of the log ratios."
+    remedy = "If they are of the ratios themselves, enter the confidence intervals instead."
+    yield Problem(None, column.id, "note", sentence, "ratio_with_error", remedy)
+
+
 def outside_range(look: Look) -> Iterator[Problem]:
     """P-values outside 0 to 1, correlations outside −1 to 1, percents outside 0 to 100."""
     for entry in ROLES:

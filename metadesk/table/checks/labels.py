@@ -92,7 +92,7 @@ def _alike(one: str, other: str) -> str:
         return "is written differently from"
     if _PART.sub("", one) == _PART.sub("", other):
         return "looks like another part of the same study as"
-    digits, others = re.findall(r"\d+[a-e]?\b", one), re.findall(r"\d+[a-e]?\b", other)
+    digits, others = re.findall(r"\d+[a-z]{0,2}\b", one), re.findall(r"\d+[a-z]{0,2}\b", other)
     if digits != others:
         name, other_name = re.sub(r"[\d ]+", "", one), re.sub(r"[\d ]+", "", other)
         short = not digits or not others

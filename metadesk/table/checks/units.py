@@ -52,7 +52,8 @@ def off_by_ten(look: Look) -> Iterator[Problem]:
             if len(values) < ENOUGH or min(values) <= 0:
                 continue
             middle = median(values)
-            far = [(r, v) for r, v in cells if not 1 / TENFOLD < v / middle < TENFOLD]
+            least = 0.0 if role.startswith("sd") else 1 / TENFOLD  # small SDs: see 'spread'
+            far = [(r, v) for r, v in cells if not least < v / middle < TENFOLD]
             if len(far) > max(1, len(values) // 10):
                 continue
             for row, value in far:
