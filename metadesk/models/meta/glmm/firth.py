@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from metadesk.document import Note
 from metadesk.errors import SpecProblem
@@ -149,6 +148,8 @@ def _penalised_test(
     progress: Progress,
 ) -> Quantity:
     """Estimate with the test and interval of the profile penalised likelihood."""
+    from scipy.optimize import brentq  # half a second to import; only this interval needs it
+
     target = chi2_quantile(level, 1.0)
 
     def drop(value: float) -> float:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import brentq
 
 from metadesk.errors import NotEstimable
 from metadesk.models.meta.multilevel.estimate import Fit, climb
@@ -109,6 +108,8 @@ class _Profile:
         return math.inf
 
     def _root(self, a: float, b: float) -> float:
+        from scipy.optimize import brentq  # half a second to import; only intervals need it
+
         f: Callable[[float], float] = self.excess
         fa, fb = f(a), f(b)
         if not math.isfinite(fa) or not math.isfinite(fb):
