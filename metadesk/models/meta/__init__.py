@@ -4,8 +4,10 @@ from metadesk.catalogue import Catalogue
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.entry import StudyModel
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
+from metadesk.models.meta.glmm import COUNT_MODELS
 from metadesk.models.meta.mantel_haenszel import MantelHaenszel, fit_mantel_haenszel
 from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
+from metadesk.models.meta.multilevel import DEPENDENT_MODELS
 from metadesk.models.meta.peto import Peto, fit_peto
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
 from metadesk.models.meta.two_arms import TwoArms
@@ -75,6 +77,8 @@ MODELS.add(
         reads="two-arms",
         measures=("OR", "PETO"),
     ),
+    *COUNT_MODELS,
+    *DEPENDENT_MODELS,
 )
 
 __all__ = [
