@@ -32,6 +32,7 @@ from metadesk.effects.sources import (
     BONETT2008,
     BORENSTEIN,
     COUSINEAU,
+    ELBOURNE,
     GIBBONS,
     LAJEUNESSE2011,
     NAKAGAWA,
@@ -202,6 +203,35 @@ def _d_from_p(columns: Columns, context: Context) -> Inputs:
     return _with_d(columns, t / np.sqrt(n))
 
 
+def _implied_r(columns: Columns, t: FloatVector) -> Inputs:
+    """The correlation that a paired t statistic implies beside both SDs."""
+    sd1, sd2 = columns["sd1i"], columns["sd2i"]
+    sd = np.abs((columns["m1i"] - columns["m2i"]) / t) * np.sqrt(columns["ni"])
+    r = (sd1**2 + sd2**2 - sd**2) / (2.0 * sd1 * sd2)
+    values = {role: columns[role] for role in _FULL_ROLES if role != "ri"}
+    bad = ~(np.abs(r) < 1.0)
+    reasons = (
+        Remark(
+            bad,
+            lambda i: (
+                f"The paired test implies a correlation of {r[i]:.3g}, which is not possible; a "
+                "mean, an SD or the statistic is wrong."
+            ),
+        ),
+    )
+    notes = (Remark(~bad, lambda i: f"Correlation {r[i]:.3g}, as the paired test implies."),)
+    return Inputs({**values, "ri": r}, reasons, notes)
+
+
+def _r_from_t(columns: Columns, context: Context) -> Inputs:
+    return _implied_r(columns, columns["ti"])
+
+
+def _r_from_p(columns: Columns, context: Context) -> Inputs:
+    n = columns["ni"]
+    return _implied_r(columns, special.stdtrit(n - 1.0, np.abs(columns["pi"]) / 2.0))
+
+
 def _typed_d(columns: Columns, context: Context) -> Inputs:
     return _with_d(columns, columns["di"])
 
@@ -223,7 +253,24 @@ def _test(key: str, title: str, need: Need, function: RouteFunction) -> Route:
 
 _TITLE = "means, SDs, correlation and people"
 PAIRED_MEANS = Route("paired_means", _TITLE, _FULL, _take(*_FULL_ROLES))
-_ROUTES = (PAIRED_MEANS, *ESTIMATE_ROUTES)
+_PAIRED_T = Need("ti", "Paired t statistic", "nonzero")
+FROM_PAIRED_TEST = (
+    Route(
+        "paired_t",
+        "means, SDs, paired t statistic and people",
+        (*_FULL[:-1], _PAIRED_T),
+        _r_from_t,
+        ELBOURNE,
+    ),
+    Route(
+        "paired_p",
+        "means, SDs, p-value of the paired test and people",
+        (*_FULL[:-1], _P),
+        _r_from_p,
+        ELBOURNE,
+    ),
+)
+_ROUTES = (PAIRED_MEANS, *FROM_PAIRED_TEST, *ESTIMATE_ROUTES)
 _BY_CHANGE = (
     Route("paired_means", _TITLE, _FULL, _d_from_means),
     _test("t", "paired t statistic and people", Need("ti", "Paired t statistic"), _d_from_t),

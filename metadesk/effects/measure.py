@@ -8,7 +8,7 @@ single rows are collected as :class:`Remark`, so that a hundred thousand clean r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -220,7 +220,6 @@ class EffectSizes:
     route: tuple[str | None, ...]
     reasons: tuple[str | None, ...]
     notes: tuple[tuple[str, ...], ...]
-    level: float = field(default=0.95)
 
     @classmethod
     def given(

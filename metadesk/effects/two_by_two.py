@@ -13,6 +13,7 @@ import numpy as np
 from scipy import special
 
 from metadesk.effects.estimates import ESTIMATE_ROUTES
+from metadesk.effects.generic import OBSERVED_EXPECTED
 from metadesk.effects.measure import (
     Columns,
     Computed,
@@ -401,7 +402,8 @@ PETO = Measure(
     "PETO", "Peto odds ratio", "Peto OR", _BINARY,
     "An odds ratio from observed minus expected events, for rare events and groups of like size.",
     "(a − E)/V; v = 1/V with the hypergeometric variance V",
-    ZeroCells, log_scale("Peto odds ratio"), YUSUF, peto_odds_ratio, _ROUTES,
+    ZeroCells, log_scale("Peto odds ratio"), YUSUF, peto_odds_ratio,
+    (*TABLE_ROUTES, OBSERVED_EXPECTED, *ESTIMATE_ROUTES),
 )  # fmt: skip
 PHI = Measure(
     "PHI", "Phi coefficient", "φ", _BINARY,

@@ -94,7 +94,18 @@ def standardised_mean_difference(columns: Columns, options: SMDOptions) -> Compu
     J = small_sample_factor(m)
     g = J * d if options.correct else d
     vi = _smd_variance(options, d, g, J, m, 1.0 / n1 + 1.0 / n2, n, n)
-    return Computed(g, vi, n, (_too_few(m),))
+    return Computed(g, vi, n, (_too_few(m),), (_suspicious(g),))
+
+
+# Beyond this a standardised difference is so unusual that its SDs are suspected.
+_HUGE = 2.0
+
+
+def _suspicious(g: FloatVector) -> Remark:
+    return Remark(
+        np.abs(g) > _HUGE,
+        lambda i: f"An SMD of {g[i]:.3g} is very large; were standard errors entered as SDs?",
+    )
 
 
 def _too_few(m: FloatVector) -> Remark:
@@ -162,7 +173,8 @@ def _glass(columns: Columns, options: SMDOptions, d: FloatVector) -> Computed:
     J = small_sample_factor(m)
     g = J * d if options.correct else d
     base = 1.0 / n1 + 1.0 / n2
-    return Computed(g, _smd_variance(options, d, g, J, m, base, n2, n1 + n2), n1 + n2, (_few(m),))
+    vi = _smd_variance(options, d, g, J, m, base, n2, n1 + n2)
+    return Computed(g, vi, n1 + n2, (_few(m),), (_suspicious(g),))
 
 
 def _smd_variance(
@@ -213,7 +225,7 @@ def glass_difference_unequal(columns: Columns, options: UnequalOptions) -> Compu
     at = d if options.vtype == "LS2" else J * d
     vi = v1 / v2 / (n1 - 1.0) + 1.0 / (n2 - 1.0) + at**2 / (2.0 * (n2 - 1.0))
     factor = J**2 if options.vtype == "LS2" else 1.0
-    return Computed(J * d, factor * vi, n1 + n2, (_few(m),))
+    return Computed(J * d, factor * vi, n1 + n2, (_few(m),), (_suspicious(J * d),))
 
 
 def average_sd_difference(columns: Columns, options: UnequalOptions) -> Computed:
@@ -226,7 +238,7 @@ def average_sd_difference(columns: Columns, options: UnequalOptions) -> Computed
     at = d if options.vtype == "LS2" else J * d
     vi = unequal_variance(at, v1, v2, n1, n2)
     factor = J**2 if options.vtype == "LS2" else 1.0
-    return Computed(J * d, factor * vi, n1 + n2, (_too_few(m),))
+    return Computed(J * d, factor * vi, n1 + n2, (_too_few(m),), (_suspicious(J * d),))
 
 
 def unequal_variance(

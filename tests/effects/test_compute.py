@@ -216,6 +216,23 @@ def test_hazard_ratios_come_from_observed_and_expected_events():
     assert got.route == ("oe_v",)
 
 
+def test_a_paired_test_tells_the_correlation():
+    paired = {"m1i": 24, "sd1i": 6, "m2i": 20, "sd2i": 7, "ni": 30}
+    direct = compute("SMCRP", columns(**paired, ri=0.6))
+    t = 4 / np.sqrt(1.15333333333333)
+    by_t = compute("SMCRP", columns(**paired, ti=t))
+    assert by_t.route == ("paired_t",)
+    assert by_t.yi == pytest.approx(direct.yi)
+    assert by_t.notes == (("Correlation 0.6, as the paired test implies.",),)
+    impossible = compute("MC", columns(**paired, ti=0.5))
+    assert "implies a correlation of" in impossible.reasons[0]
+
+
+def test_a_very_large_smd_asks_whether_its_sds_are_standard_errors():
+    got = compute("SMD", columns(m1i=10, sd1i=0.5, n1i=30, m2i=8, sd2i=0.5, n2i=30))
+    assert got.notes == (("An SMD of 3.95 is very large; were standard errors entered as SDs?",),)
+
+
 def test_no_columns_give_no_rows():
     assert compute("OR", {}).k == 0
 

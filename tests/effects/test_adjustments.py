@@ -1,0 +1,66 @@
+"""Adjustments of rows, and that each can be taken back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metadesk.effects import compute
+from metadesk.effects.adjustments import ADJUSTMENTS
+from metadesk.errors import SpecProblem
+
+ROW = {
+    "ai": 12.0, "n1i": 60.0, "ci": 18.0, "n2i": 58.0, "m1i": 4.0, "sd1i": 2.0, "q1_1i": 3.0,
+    "q3_1i": 5.0, "m2i": 3.0, "sd2i": 1.5, "yi": 0.4, "sei": 0.2, "vi": 0.04, "est": 1.5,
+    "lower": 1.0, "upper": 2.25,
+}  # fmt: skip
+PARAMETERS = {
+    "cluster": {"cluster_size": 21, "icc": 0.05},
+    "shared_control": {"comparisons": 2},
+    "unit": {"factor": 10},
+    "swap": {"ratio": 1},
+    "turn": {},
+}
+
+
+@pytest.mark.parametrize("key", ADJUSTMENTS.keys())
+def test_an_adjustment_can_be_taken_back(key):
+    adjustment, given = ADJUSTMENTS[key], PARAMETERS[key]
+    after = {**ROW, **adjustment.apply(ROW, **given)}
+    assert after != ROW
+    before = {**after, **adjustment.undone(after, **given)}
+    assert {r: before[r] for r in ROW} == pytest.approx(ROW)
+
+
+def test_clusters_make_a_trial_smaller():
+    got = ADJUSTMENTS["cluster"].apply(ROW, cluster_size=21, icc=0.05)
+    assert (got["ai"], got["n1i"], got["vi"]) == pytest.approx((6, 30, 0.08))
+
+
+def test_a_shared_control_group_keeps_its_mean():
+    got = ADJUSTMENTS["shared_control"].apply(ROW, comparisons=2)
+    assert got["n2i"] == 29
+    assert "m2i" not in got
+
+
+def test_swapped_groups_turn_the_effect():
+    got = {**ROW, **ADJUSTMENTS["swap"].apply(ROW, ratio=1)}
+    here, there = (
+        compute("OR", {r: np.array([v[r]]) for r in ("ai", "n1i", "ci", "n2i")}) for v in (ROW, got)
+    )
+    assert there.yi[0] == pytest.approx(-here.yi[0])
+    assert (got["est"], got["lower"], got["upper"]) == pytest.approx((1 / 1.5, 1 / 2.25, 1))
+
+
+def test_a_turned_scale_keeps_its_quartiles_in_order():
+    got = ADJUSTMENTS["turn"].apply(ROW)
+    assert got["q1_1i"] < got["q3_1i"]
+
+
+def test_impossible_parameters_are_refused():
+    with pytest.raises(SpecProblem, match="needs icc"):
+        ADJUSTMENTS["cluster"].apply(ROW, cluster_size=3)
+    with pytest.raises(SpecProblem, match="at least 2"):
+        ADJUSTMENTS["shared_control"].apply(ROW, comparisons=1)
+    with pytest.raises(SpecProblem, match="above 0"):
+        ADJUSTMENTS["unit"].apply(ROW, factor=-1)
