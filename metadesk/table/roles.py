@@ -95,7 +95,9 @@ ROLES.add(
     Role("lower", "CI lower", "Reported estimate", "number"),
     Role("upper", "CI upper", "Reported estimate", "number"),
     Role("pval", "P value", "Reported estimate", "probability"),
+    Role("pi", "P value with the sign of the effect", "Reported estimate", "number"),
     Role("zi", "z value", "Reported estimate", "number"),
+    Role("level", "Confidence level of the CI, percent", "Reported estimate", "positive"),
     Role("oe", "O − E", "Reported estimate", "number"),
     Role("v", "Variance of O − E", "Reported estimate", "positive"),
     # trial rows
