@@ -5,6 +5,7 @@ from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.entry import StudyModel
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
 from metadesk.models.meta.glmm import COUNT_MODELS
+from metadesk.models.meta.henmi_copas import HenmiCopas, fit_henmi_copas
 from metadesk.models.meta.mantel_haenszel import MantelHaenszel, fit_mantel_haenszel
 from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
 from metadesk.models.meta.multilevel import DEPENDENT_MODELS
@@ -35,6 +36,18 @@ MODELS.add(
         equation="{effect}_i = μ + u_i + e_i,   u_i ~ N(0, τ²),   e_i ~ N(0, v_i)",
         options=RandomEffects,
         fit=fit_random,
+    ),
+    StudyModel(
+        key="hc",
+        title="Henmi–Copas",
+        family="random",
+        sentence="Fixed-effect weights with an interval that allows for heterogeneity.",
+        assumption="True effects may differ; small studies may be the more biased ones.",
+        question="What is the average effect if small studies are not to be trusted with weight?",
+        equation="{effect}_i = μ + u_i + e_i, pooled with weights 1/v_i",
+        options=HenmiCopas,
+        fit=fit_henmi_copas,
+        advanced=True,
     ),
     StudyModel(
         key="mixed",
@@ -84,6 +97,7 @@ MODELS.add(
 __all__ = [
     "MODELS",
     "FixedEffect",
+    "HenmiCopas",
     "MantelHaenszel",
     "MetaData",
     "MixedEffects",
@@ -92,6 +106,7 @@ __all__ = [
     "StudyModel",
     "TwoArms",
     "fit_fixed",
+    "fit_henmi_copas",
     "fit_mantel_haenszel",
     "fit_mixed",
     "fit_peto",

@@ -16,6 +16,7 @@ import numpy as np
 
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
+_LARGE = 500
 LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -153,6 +154,8 @@ class MeanKernel:
 
     def scan(self, t: FloatVector) -> tuple[FloatVector, FloatVector, FloatVector]:
         """``y'PPy``, ``tr P`` and the sum of weights at each of several values."""
+        if self.k > _LARGE:
+            return self._scan_by_sums(t)
         w = 1.0 / (self._vr + t[:, None])
         a = 1.0 / (self._v0 + t)
         b1 = w.dot(self._one)
@@ -161,6 +164,21 @@ class MeanKernel:
         b2 = np.einsum("ij,ij->i", w, w)
         u = w * (self._yr - mu[:, None])
         yPPy = np.einsum("ij,ij->i", u, u) + (a * mu) ** 2
+        return yPPy, (2.0 * a * b1 + (b1 * b1 - b2)) / sw, sw
+
+    def _scan_by_sums(self, t: FloatVector) -> tuple[FloatVector, FloatVector, FloatVector]:
+        """The same from sums of w, w y, w² … w² y²: faster, and good enough to see a sign."""
+        powers = np.stack([self._one, self._yr, self._yr * self._yr], axis=1)
+        found = np.empty((5, t.size))
+        for i, at in enumerate(t.tolist()):
+            w = 1.0 / (self._vr + at)
+            found[:2, i] = w @ powers[:, :2]
+            found[2:, i] = (w * w) @ powers
+        b1, wy, b2, w2y, w2yy = found
+        a = 1.0 / (self._v0 + t)
+        sw = a + b1
+        mu = wy / sw
+        yPPy = w2yy - 2.0 * mu * w2y + mu * mu * (b2 + a * a)
         return yPPy, (2.0 * a * b1 + (b1 * b1 - b2)) / sw, sw
 
     def log_likelihood(self, t: float, restricted: bool) -> float:
@@ -235,15 +253,15 @@ class DesignKernel:
         u, w2 = w * r, w * w
         wu = w * u
         c = self._Q.T.dot(wu)
-        B2 = inverse.dot((w2 @ self._G).reshape(self.p, self.p))
-        B3 = inverse.dot(((w2 * w) @ self._G).reshape(self.p, self.p))
+        flat, A2 = inverse.ravel(), w2 @ self._G
+        B2 = inverse.dot(A2.reshape(self.p, self.p))
         sw, sw2 = float(w.sum()), float(w.dot(w))
         return Forms(
             float(u.dot(r)),
             float(u.dot(u)),
             float(wu.dot(u)) - float(c.dot(inverse.dot(c))),
-            sw - float(np.trace(B2)),
-            sw2 - 2.0 * float(np.trace(B3)) + float((B2 * B2.T).sum()),
+            sw - float(flat.dot(A2)),
+            sw2 - 2.0 * float(flat.dot((w2 * w) @ self._G)) + float((B2 * B2.T).sum()),
             sw,
             sw2,
         )

@@ -9,8 +9,10 @@ import numpy as np
 from metadesk.document import Column, Note, Table
 from metadesk.models.meta import linear, prediction, tau2, tau2_interval
 from metadesk.models.meta.data import MetaData
+from metadesk.models.meta.kernel import MeanKernel
 from metadesk.models.meta.pooling import Pooled, Request, pool
 from metadesk.models.meta.random_effects import I2_TITLES
+from metadesk.models.meta.tau2 import estimate_tau2
 from metadesk.models.result import FitResult, Quantity
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.options import choice, flag, number
@@ -93,32 +95,33 @@ def _with_partition(request: Request, fit: Pooled, data: MetaData) -> FitResult:
     result = fit.result
     if not _nests_the_mean(fit) or request.tau2_value is not None:
         return result
-    total = pool(replace(request, tau2_interval="none", test="z"), data.without_moderators())
-    whole, rest = total.result.heterogeneity, result.heterogeneity
-    assert whole is not None
+    rest = result.heterogeneity
     assert rest is not None
+    alone = MeanKernel(data.yi, data.vi)
     if fit.tau2 is None:
-        r2 = _share(whole.H2, rest.H2) if rest.QE_df > 0 else float("nan")
-        spread = replace(rest, R2=r2)
-        return replace(result, heterogeneity=spread)
-    spread = replace(rest, R2=_share(whole.tau2, rest.tau2), tau2_total=whole.tau2)
+        h2 = alone.quadratic(0.0)[0] / (data.k - 1)
+        r2 = _share(h2, rest.H2) if rest.QE_df > 0 else float("nan")
+        return replace(result, heterogeneity=replace(rest, R2=r2))
+    own = data.weights if request.weighting == "user" else None
+    total = estimate_tau2(alone, request.tau2_method, own).value
+    spread = replace(rest, R2=_share(total, rest.tau2), tau2_total=total)
     return replace(
         result,
         heterogeneity=spread,
         extra={
-            "tau2_total": _quantity("tau2_total", "tau², total", whole.tau2, rest.tau2_method),
+            "tau2_total": _quantity("tau2_total", "tau², total", total, rest.tau2_method),
             "tau2_explained": _quantity(
                 "tau2_explained",
                 "tau², explained by the moderators",
-                whole.tau2 - rest.tau2,
+                total - rest.tau2,
                 "total − residual",
             ),
             "tau2_residual": _quantity(
                 "tau2_residual", "tau², residual", rest.tau2, rest.tau2_method
             ),
         },
-        tables=(*result.tables, _partition_table(whole.tau2, rest.tau2, spread.R2)),
-        notes=result.notes + _partition_notes(whole.tau2, rest.tau2, result),
+        tables=(*result.tables, _partition_table(total, rest.tau2, spread.R2)),
+        notes=result.notes + _partition_notes(total, rest.tau2, result),
     )
 
 

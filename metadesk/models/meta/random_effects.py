@@ -8,6 +8,7 @@ from metadesk.models.meta import heterogeneity, linear, prediction, tau2, tau2_i
 from metadesk.models.meta.bootstrap_prediction import nnf_interval
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.pooling import Request, pool
+from metadesk.models.meta.profile_mean import profile_mean
 from metadesk.models.result import FitResult
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.options import choice, integer, number
@@ -43,11 +44,19 @@ def fit_random(spec: RandomEffects, data: MetaData, progress: Progress = SILENT)
     are left out; with them the model is mixed.
     """
     plain = data.without_moderators()
-    fit = pool(random_request(spec), plain).result
+    fit = _with_profile(spec, plain, pool(random_request(spec), plain).result)
     if spec.prediction != "nnf":
         return fit
     interval = nnf_interval(plain, spec.level, seed=spec.seed, progress=progress)
     return replace(fit, prediction=interval)
+
+
+def _with_profile(spec: RandomEffects, data: MetaData, fit: FitResult) -> FitResult:
+    """Where tau² is by maximum likelihood, the mean's profile-likelihood interval stands beside."""
+    if spec.tau2 != "ML" or spec.weighting != "inverse-variance" or spec.tau2_value is not None:
+        return fit
+    found = profile_mean(data, spec.level)
+    return fit if found is None else replace(fit, extra={**fit.extra, found.name: found})
 
 
 def random_request(spec: RandomEffects) -> Request:

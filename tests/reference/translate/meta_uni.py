@@ -18,6 +18,7 @@ from metadesk.models.meta.blups import study_effects as true_effects
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.design import Continuous, Factor, Interaction, build_design
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
+from metadesk.models.meta.henmi_copas import HenmiCopas, fit_henmi_copas
 from metadesk.models.meta.mantel_haenszel import (
     MantelHaenszel,
     fit_mantel_haenszel,
@@ -511,4 +512,14 @@ def location_scale(case: Case) -> dict[str, Any]:
     return {
         **coefficients(fit.result), **asdict(fit.result.statistics), "tau2": fit.tau2,
         "alpha": fit.alpha.b, "se_alpha": fit.alpha.se, "pval_alpha": fit.alpha.pval,
+    }  # fmt: skip
+
+
+@runs("hc")
+def henmi_copas(case: Case) -> dict[str, Any]:
+    data, _ = data_of(case)
+    fit = fit_henmi_copas(HenmiCopas(case.spec.get("level", 95) / 100.0), data)
+    return {
+        "b": fit.pooled.value, "se": fit.pooled.se, "tau2": fit.heterogeneity.tau2,
+        "ci_lb": fit.pooled.interval.lower, "ci_ub": fit.pooled.interval.upper,
     }  # fmt: skip
