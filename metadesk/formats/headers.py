@@ -26,15 +26,15 @@ DIFFERENCES = words_of(
     " lor lnor lnrr lnhr logor logrr loghr"
 )
 LOGARITHMS = words_of("log ln")
-EVENTS = words_of("event events case cases death deaths died dead responder responders")
+EVENTS = words_of("xi event events case cases death deaths died dead responder responders")
 NEGATIONS = words_of("no non not without free neg nonevents nonevent noevents")
 TOTALS = words_of(
     "n ni total totals size subjects participants patients randomised randomized number count"
     " analysed analyzed sample"
 )
 WORDS = {
-    "mean": "mean", "xbar": "mean", "avg": "mean", "average": "mean", "m": "mean",
-    "sd": "sd", "sdv": "sd", "std": "sd", "stdev": "sd", "stddev": "sd",
+    "mean": "mean", "mi": "mean", "xbar": "mean", "avg": "mean", "average": "mean", "m": "mean",
+    "sd": "sd", "sdi": "sd", "sdv": "sd", "std": "sd", "stdev": "sd", "stddev": "sd",
     "se": "se", "sem": "se", "sei": "se", "stderr": "se",
     "median": "median", "med": "median", "q1": "q1", "q3": "q3", "p25": "q1", "p75": "q3",
     "min": "min", "minimum": "min", "max": "max", "maximum": "max",
@@ -110,6 +110,8 @@ _EXACT = {
     "a": ("events", 1), "b": ("nonevents", 1), "c": ("events", 2), "d": ("nonevents", 2),
     "n1i": ("total", 1), "n2i": ("total", 2), "m1i": ("mean", 1), "m2i": ("mean", 2),
     "sd1i": ("sd", 1), "sd2i": ("sd", 2), "x1i": ("events", 1), "x2i": ("events", 2),
+    "t1i": ("time", 1), "t2i": ("time", 2), "p1i": ("percent", 1), "p2i": ("percent", 2),
+    "q1_1i": ("q1", 1), "q1_2i": ("q1", 2), "q3_1i": ("q3", 1), "q3_2i": ("q3", 2),
 }  # fmt: skip
 _NUMBERED = re.compile(r"([a-z]+)([12])i$")
 

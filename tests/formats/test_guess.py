@@ -6,6 +6,7 @@ from metadesk.formats import guess_roles
 from metadesk.formats.blocks import choose_block
 from metadesk.formats.guess import outcomes
 from metadesk.table import make_table
+from metadesk.table.compound import split_column
 
 STUDIES = ["Adams 2001", "Baker 2004", "Chen 2011", "Dietz 2018"]
 EVENTS = ([3, 8, 12, 5], [50, 61, 80, 40], [7, 9, 20, 9], [52, 60, 78, 41])
@@ -40,6 +41,7 @@ def roles_of(names, cells):
         ("mort_t,n_t,mort_c,n_c", "ai n1i ci n2i"),
         ("Deaths IG,N IG,Deaths CG,N CG", "ai n1i ci n2i"),
         ("Events T,Person-years T,Events C,Person-years C", "x1i t1i x2i t2i"),
+        ("x1i,t1i,x2i,t2i", "x1i t1i x2i t2i"),
         ("% treated,N treated,% control,N control", "p1i n1i p2i n2i"),
         ("ai,bi,ci,di", "ai bi ci di"),
         ("tpos,tneg,cpos,cneg", "ai bi ci di"),
@@ -194,6 +196,34 @@ def test_one_group_and_correlations_are_recognised():
     )
     found = roles_of(["r", "n"], (PLAIN[0], EVENTS[1]))
     assert (found["ri"], found["ni"]) == ("r", "n")
+
+
+@pytest.mark.parametrize("names", ["xi,ni", "mi,sdi,ni"])
+def test_one_group_in_the_fields_own_names(names):
+    cells = EVENTS[:2] if names == "xi,ni" else MEANS
+    assert roles_of(names.split(","), cells) == {
+        "study": "Study",
+        **{name: name for name in names.split(",")},
+    }
+
+
+def test_medians_with_quartiles_are_recognised():
+    names = ["med1i", "q1_1i", "q3_1i", "n1i", "med2i", "q1_2i", "q3_2i", "n2i"]
+    cells = (MEANS[0], MEANS[1], OTHER[0], MEANS[2], OTHER[0], OTHER[1], OTHER[0], OTHER[2])
+    found = roles_of(names, cells)
+    assert [found.get(name) for name in names] == names
+
+
+def test_a_split_column_is_recognised_when_guessed_again():
+    cells = ["0.85 [0.70; 1.03]", "0.70 [0.49; 1.00]", "1.20 [0.90; 1.60]", "0.95 [0.70; 1.29]"]
+    table = make_table({"Study": STUDIES, "HR (95% CI)": cells})
+    changed, _ = split_column(table, 1).apply(table)
+    assert guess_roles(changed).table.roles == {
+        "study": "Study",
+        "est": "HR (95% CI) estimate",
+        "lower": "HR (95% CI) lower",
+        "upper": "HR (95% CI) upper",
+    }
 
 
 def test_rows_of_a_trial_are_recognised():

@@ -99,7 +99,8 @@ def _alike(one: str, other: str) -> str:
         return "has the same name as" if short and name == other_name else ""
     if one[:1] != other[:1] or abs(len(one) - len(other)) > 3:
         return ""
-    similar = difflib.SequenceMatcher(None, one, other).ratio() >= ALIKE
+    matcher = difflib.SequenceMatcher(None, one, other)
+    similar = matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE
     return "is nearly the same as" if similar else ""
 
 
