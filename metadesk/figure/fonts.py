@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from metadesk.errors import FileProblem
 from metadesk.resources import font
 
 FAMILY = "Liberation Sans"
@@ -58,7 +59,12 @@ def guessed_advance(character: str) -> float:
 
 
 def _read(path: Path) -> Face:
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise FileProblem(
+            f"The font '{path}' cannot be read. Install metadesk again to restore it."
+        ) from None
     tables = _tables(data)
     per_em = float(_u16(data, tables["head"] + 18))
     hhea = tables["hhea"]

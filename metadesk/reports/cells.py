@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell as SheetCell
 
 FONT, FONT_SIZE = "Arial", 10.0
-DIGIT = text_width("0", FONT_SIZE)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 LONGEST_TEXT = 32_767
 WIDEST, NARROWEST = 64.0, 7.0
@@ -93,12 +92,17 @@ def width_of(title: str, cells: Iterable[str]) -> float:
     """Width of a column in the spreadsheet's unit, the digit, for its heading and its cells."""
     head = text_width(_longest_line(title), FONT_SIZE, bold=True)
     widest = max((text_width(cell, FONT_SIZE) for cell in cells), default=0.0)
-    return min(max(max(head, widest) / DIGIT + 2.5, NARROWEST), WIDEST)
+    return min(max(max(head, widest) / _digit() + 2.5, NARROWEST), WIDEST)
 
 
 def lines_of(text: str, width: float) -> int:
     """How many lines text takes in a column of this width."""
-    return len(wrapped(text, (width - 2.5) * DIGIT, FONT_SIZE))
+    return len(wrapped(text, (width - 2.5) * _digit(), FONT_SIZE))
+
+
+def _digit() -> float:
+    """Width of a digit in points, the unit in which spreadsheets measure columns."""
+    return text_width("0", FONT_SIZE)
 
 
 def _longest_line(title: str) -> str:

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -86,7 +87,7 @@ def test_labels_never_touch_and_ticks_lie_on_the_axis(start, span, snap, width, 
     shown = make_axis(start, start + span, log=False, width=width, size=size, snap=snap)
     assert shown.lower <= start + 1e-9 * abs(start) or snap
     places = [(shown.share(t.value) * width, text_width(t.label, size) / 2) for t in shown.ticks]
-    for (a, half_a), (b, half_b) in zip(places, places[1:], strict=False):
+    for (a, half_a), (b, half_b) in itertools.pairwise(places):
         assert b - a > half_a + half_b
     assert all(shown.holds(t.value) for t in shown.ticks)
 

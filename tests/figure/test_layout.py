@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,5 +22,5 @@ def test_a_wide_heading_widens_the_columns_under_it():
 def test_columns_never_overlap(columns):
     widths, gaps = zip(*columns, strict=True)
     tracks = place_columns(0, widths, gaps, [Span(0, len(widths) - 1, 150)])
-    for before, after in zip(tracks, tracks[1:], strict=False):
+    for before, after in itertools.pairwise(tracks):
         assert after.x >= before.right - 1e-9

@@ -1,5 +1,6 @@
 import pytest
 
+from metadesk.errors import FileProblem
 from metadesk.figure import Line, Text
 from metadesk.figure.fonts import faces, font_files
 from metadesk.figure.measure import bounds, shortened, text_width, wrapped
@@ -11,6 +12,13 @@ def test_the_bundled_fonts_are_there_with_their_licence():
     assert all(path.is_file() for path in files)
     licence = (files[0].parent / "OFL.txt").read_text(encoding="utf-8")
     assert "SIL OPEN FONT LICENSE Version 1.1" in licence
+
+
+def test_a_missing_font_gives_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("metadesk.figure.fonts.font", lambda name: tmp_path / name)
+    faces.cache_clear()
+    with pytest.raises(FileProblem, match="Install metadesk again"):
+        faces()
 
 
 def test_digits_are_as_wide_as_arial_says():

@@ -3,6 +3,8 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_results import LABELS, bcg, bcg_table, estimates, with_excluded
 
 from metadesk.errors import SpecProblem
@@ -303,3 +305,18 @@ def test_five_hundred_studies_are_laid_out():
     page = draw(bcg(table=bcg_table(500)))
     assert len([h for h in page.hits if h.id.startswith("row:")]) == 500
     assert outside(page) == []
+
+
+number = st.floats(-1e3, 1e3).map(lambda v: round(v, 6))
+variance = st.floats(1e-8, 1e4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(number, variance), min_size=1, max_size=7), st.booleans())
+def test_any_estimates_give_a_figure_in_which_nothing_overlaps(pairs, ratio):
+    yi, vi = zip(*pairs, strict=True)
+    page = draw(estimates(list(yi), list(vi), ratio=ratio), show_companion=True)
+    assert overlapping(page) == []
+    assert outside(page) == []
+    assert all(math.isfinite(v) for m in page.marks for v in bounds(m))
+    assert texts(page, "axis")

@@ -41,7 +41,7 @@ class Footer:
         small = 0.9 * size
         room = self.plot.x - self.margin - 2.0 * size
         beside = all(text_width(line, small) <= room for line in lines)
-        y = top + 1.1 * size if beside else under + 0.6 * size
+        y = top + 1.1 * size if beside else under + size
         full = self.width - 2 * self.margin
         for line in lines:
             for piece in (line,) if beside else wrapped(line, full, small):

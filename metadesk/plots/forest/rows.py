@@ -303,10 +303,11 @@ def test_text(fit: FitResult, style: Style) -> str:
 
 
 def tau2_digits(tau2: float) -> int:
-    """Three digits after the point, or as many as show three that are not zero."""
-    if not 0 < tau2 < 0.01:
+    """Three digits after the point, fewer for large numbers; for small ones three that count."""
+    if not tau2 > 0:
         return 3
-    return min(2 - math.floor(math.log10(tau2)), 10)
+    size = math.floor(math.log10(tau2))
+    return max(3 - size, 0) if size > 0 else min(2 - size, 10) if size < -2 else 3
 
 
 def short_method(title: str) -> str:
