@@ -49,12 +49,21 @@ def read_moderators(prepared: Prepared, options: Mapping[str, Any]) -> ModelInpu
     from metadesk.models.meta.design import build_design
     from metadesk.models.meta.formula import parse_formula
 
-    formula = parse_formula(prepared.spec.moderators or "~ 1")
+    formula = parse_formula(prepared.spec.moderators or "~ 1", worded(prepared.table))
     names = tuple(dict.fromkeys(c for term in formula.terms for c in term.columns))
     rows, dropped = _complete(prepared, names)
     cells = {name: _cells(prepared.table, name, rows) for name in names}
     design = build_design(cells, formula.terms, intercept=formula.intercept) if names else None
     return ModelInput(_effects(prepared, rows, design), rows, dropped)
+
+
+def worded(table: StudyTable) -> frozenset[str]:
+    """The columns that hold words; as moderators they are factors without being called so."""
+    return frozenset(
+        column.name
+        for column in table.columns
+        if any(not is_missing(v) and math.isnan(number_in(v)) for v in column.cells)
+    )
 
 
 def read_two_arms(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:

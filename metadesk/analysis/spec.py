@@ -39,9 +39,9 @@ class AnalysisSpec:
     ``model`` one of ``models.meta.MODELS``. Options are plain mappings here and are checked against
     the option fields of their family. ``roles`` maps a role to a column name and overrides what the
     sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``. ``subgroup`` names
-    a column, ``subgroup_tau2`` says whether its groups share one tau². ``compare`` lists further models
-    to stand beside the main one, each with ``model``, ``options`` and ``moderators``. ``routes`` maps a
-    row id to the route a person chose for it.
+    a column, ``subgroup_tau2`` says whether its groups share one tau². ``compare`` lists further
+    models to stand beside the main one, each with ``model``, ``options`` and ``moderators``.
+    ``routes`` maps a row id to the route a person chose for it.
     """
 
     measure: str = ""

@@ -185,3 +185,57 @@ def test_mantel_haenszel_of_reported_estimates_says_what_it_needs() -> None:
     table = make_table({"y": [0.1, 0.2], "se": [0.1, 0.1]}, {"y": "yi", "se": "sei"})
     result = fit(prepare(AnalysisSpec(measure="GEN", model="mh"), table))
     assert "not formed from counts" in result.problem
+
+
+def test_meta_regression_gives_the_references_residual_tau2_and_partition(bcg) -> None:
+    spec = AnalysisSpec(model="mixed", moderators="~ ablat", model_options={"test": "z"})
+    result = run(spec, bcg)
+    assert result.main.coefficients.names == ("intrcpt", "ablat")
+    assert result.main.coefficients.b == pytest.approx([0.251468210007, -0.029101725012], rel=1e-9)
+    assert result.main.heterogeneity.tau2 == pytest.approx(0.076347963955, rel=1e-9)
+    assert result.main.heterogeneity.R2 == pytest.approx(75.627, rel=1e-4)
+    assert result.main.heterogeneity.tau2_total == pytest.approx(0.313243258136, rel=1e-9)
+    assert result.design.names == ("intrcpt", "ablat")
+
+
+def test_a_row_without_the_moderator_is_left_out_with_the_reason(bcg) -> None:
+    columns = tuple(
+        replace(c, cells=(None, *c.cells[1:])) if c.name == "ablat" else c for c in bcg.columns
+    )
+    result = run(AnalysisSpec(model="mixed", moderators="~ ablat"), bcg.with_columns(columns))
+    assert not result.studies[0].used
+    assert "'ablat'" in result.studies[0].reason
+    assert result.main.k == 12
+    assert result.fit_of("random").k == 12
+
+
+def test_a_factor_in_the_formula_gets_its_levels(bcg) -> None:
+    spec = AnalysisSpec(model="mixed", moderators="~ ablat + factor(alloc)")
+    result = run(spec, bcg)
+    bare = run(replace(spec, moderators="~ ablat + alloc"), bcg)
+    assert bare.main.coefficients.b == pytest.approx(result.main.coefficients.b)
+    assert result.main.coefficients.names[1] == "ablat"
+    assert len(result.main.coefficients.names) == 4
+
+
+def test_a_formula_that_names_no_column_says_which_there_are(bcg) -> None:
+    result = fit(prepare(AnalysisSpec(model="mixed", moderators="~ latitude"), bcg))
+    assert "'latitude'" in result.problem
+    assert "'ablat'" in result.problem
+
+
+def test_a_glmm_reads_the_counts(bcg) -> None:
+    result = run(AnalysisSpec(measure="OR", model="glmm", model_options={"model": "UM.FS"}), bcg)
+    assert result.main.pooled.value == pytest.approx(-0.745013, rel=1e-3)
+    assert result.main.heterogeneity.tau2 == pytest.approx(0.29489, rel=1e-2)
+
+
+def test_a_multilevel_model_reads_the_groupings() -> None:
+    table = make_table(
+        {"study": ["A", "A", "B", "B", "C", "C"], "y": [0.1, 0.2, 0.5, 0.6, -0.1, 0.0],
+         "v": [0.01] * 6},
+        {"study": "study", "y": "yi", "v": "vi"},
+    )  # fmt: skip
+    result = run(AnalysisSpec(model="multilevel"), table)
+    assert len(result.main.components) == 2
+    assert result.main.k == 6
