@@ -99,8 +99,8 @@ def assess_bioequivalence(
 ) -> BioequivalenceResult:
     """Assess average bioequivalence by methods A and B, with widened limits where they apply.
 
-    Method A has sequence, subject within sequence, period and treatment as fixed effects; method B has
-    the subjects random (REML). The limits are widened to exp(±0.760 s) where the within-person
+    Method A has sequence, subject within sequence, period and treatment as fixed effects; method B
+    has the subjects random (REML). The limits are widened to exp(±0.760 s) where the within-person
     coefficient of variation of the reference exceeds 30 %, at most to 69.84–143.19 %.
 
     Raises
@@ -242,7 +242,7 @@ def _least_squares(X: FloatMatrix, y: FloatVector) -> tuple[FloatVector, FloatVe
 
 
 def _within(data: TrialData, y: FloatVector, product: str) -> WithinVariability | None:
-    """Within-person variability of one product from its own rows; None where it was not repeated."""
+    """Within-person variability of one product; None where it was not repeated."""
     rows = data.treatment.is_level(product)
     X = [_indicators(np.unique(data.subject.codes[rows], return_inverse=True)[1].reshape(-1))]
     if data.roles.period:

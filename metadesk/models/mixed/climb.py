@@ -1,4 +1,4 @@
-"""Maximum of a smooth log-likelihood with a gradient: quasi-Newton, then Newton to full accuracy."""
+"""Maximum of a smooth log-likelihood: quasi-Newton, then Newton to full accuracy."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def climb(
     while steps < most:
         steps += 1
         progress.step(min(0.95, steps / 60), "Integrating over persons")
-        direction = np.linalg.solve(B, g)
+        direction = np.asarray(np.linalg.solve(B, g), dtype=float)
         gain = float(g @ direction)
         enough = tolerance * max(1.0, abs(value))
         if gain / 2 < (enough if exact else 1e-4):

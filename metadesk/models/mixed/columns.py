@@ -16,8 +16,8 @@ RawCell = str | float | int | bool | None
 def as_words(cell: RawCell) -> str | None:
     """Write a cell as the text that levels are compared by; empty cells and NaN are missing.
 
-    A number without a fraction is written without a point, so that ``1.0`` from a workbook and ``1``
-    from a text file are one level.
+    A number without a fraction is written without a point, so that ``1.0`` from a workbook and
+    ``1`` from a text file are one level.
     """
     if cell is None:
         return None

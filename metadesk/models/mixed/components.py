@@ -229,13 +229,14 @@ class RatioTest:
 def likelihood_ratio(smaller: MixedResult, larger: MixedResult) -> RatioTest:
     """Compare two nested fits to the same rows.
 
-    Models that differ in their random effects are compared with the chi-square mixture that holds at
-    the boundary: ½χ²(q) + ½χ²(q+1) where a random effect with its q covariances is added.
+    Models that differ in their random effects are compared with the chi-square mixture that holds
+    at the boundary: ½χ²(q) + ½χ²(q+1) where a random effect with its q covariances is added.
 
     Raises
     ------
     SpecProblem
-        If restricted likelihoods of different fixed effects were to be compared, or the rows differ.
+        If restricted likelihoods of different fixed effects were to be compared, or the rows
+        differ.
 
     References
     ----------
@@ -258,6 +259,7 @@ def likelihood_ratio(smaller: MixedResult, larger: MixedResult) -> RatioTest:
     added = sum(len(D) for D in larger.covariances.values()) - sum(
         len(D) for D in smaller.covariances.values()
     )
+    mixture: tuple[tuple[float, float], ...]
     if same_terms and added == 1:
         mixture = ((0.5, float(gap - 1)), (0.5, float(gap)))
         method = f"mixture ½χ²({gap - 1}) + ½χ²({gap}) (variance at its boundary)"

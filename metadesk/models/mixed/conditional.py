@@ -1,8 +1,8 @@
 """Logistic regression within persons: each person's own level is conditioned away.
 
 For binary outcomes the number of successes of a person is sufficient for the person's level; given
-it, only the arrangement of the successes over the rows counts. Treatment effects estimated so need no
-distribution of levels, and have an exact distribution.
+it, only the arrangement of the successes over the rows counts. Treatment effects estimated so need
+no distribution of levels, and have an exact distribution.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Outcome families: row log-likelihoods and their derivatives in the linear predictor.
 
 Every family gives, for a predictor ``eta`` of shape (n, ...) and its own parameters ``psi``:
-``logs`` the log-likelihood, ``slopes`` its first three derivatives in eta, and the derivatives in psi
-that the optimiser needs. Constants that do not depend on parameters are included.
+``logs`` the log-likelihood, ``slopes`` its first three derivatives in eta, and the derivatives in
+psi that the optimiser needs. Constants that do not depend on parameters are included.
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 class Family(Protocol):
     """An outcome family bound to its outcomes."""
 
-    key: str
-    names: tuple[str, ...]
+    @property
+    def key(self) -> str:
+        """Name of the family."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of its own parameters."""
+        ...
 
     def start(self) -> FloatVector:
         """First values of its own parameters."""

@@ -160,8 +160,8 @@ def fit_generalised(
 
     The random effects are integrated out by adaptive Gauss–Hermite quadrature, refined until the
     likelihood is stable; with several random effects by Laplace's method unless points are set.
-    Where separation leaves a coefficient without a finite estimate, the answer is penalised and exact
-    conditional instead, and says so.
+    Where separation leaves a coefficient without a finite estimate, the answer is penalised and
+    exact conditional instead, and says so.
 
     Raises
     ------
@@ -202,7 +202,8 @@ def _poisson_limit(family: Family, peak: Peak) -> str:
     if not gone:
         return ""
     return (
-        "Beyond the variation between persons the counts vary no more than Poisson counts do, so the "
+        "Beyond the variation between persons the counts vary no more than Poisson counts do, so "
+        "the "
         "negative binomial model has turned into the Poisson model, which is reported."
     )
 
@@ -247,7 +248,7 @@ def _fitted(
     outside = [*range(k), *range(k + m, len(start))]
     H[np.ix_(outside, outside)] = curvature
     size = np.sqrt(np.maximum(np.mean(problem.persons.Z**2, axis=0), 1e-12))
-    for i, (a, b) in enumerate([(a, b) for b in range(q) for a in range(b, q)]):
+    for i, (a, b) in enumerate([(r, c) for c in range(q) for r in range(c, q)]):
         H[k + i, k + i] = 0.5 * len(problem.persons.pattern_of)
         start[k + i] = 0.7 / size[a] if a == b else 0.0
     notes: list[Note] = []
@@ -255,7 +256,8 @@ def _fitted(
         if spec.integration == "auto":
             notes.append(
                 Note(
-                    "With several random effects the likelihood is approximated by Laplace's method; "
+                    "With several random effects the likelihood is approximated by Laplace's "
+                    "method; "
                     "set a number of quadrature points to check it.",
                     "caution",
                     "laplace",
@@ -334,7 +336,8 @@ def _summarised(
     if likelihood.q == 1 and abs(L[0, 0]) > 4 and isinstance(problem.family, Binomial):
         notes.append(
             Note(
-                f"The standard deviation between persons is {abs(L[0, 0]):.1f} on the logit scale: most "
+                f"The standard deviation between persons is {abs(L[0, 0]):.1f} on the logit scale: "
+                "most "
                 f"persons answer alike in all periods. Compare the conditional analysis within "
                 f"persons, which does not depend on how levels are distributed.",
                 "caution",
@@ -486,7 +489,7 @@ def _equation(problem: GeneralisedProblem, spec: GeneralisedMixed) -> str:
 
 
 def _without_finite_estimate(spec: GeneralisedMixed, problem: GeneralisedProblem) -> MixedResult:
-    """What can be said under separation: penalised estimates, exact P values, and a clear sentence."""
+    """What can be said under separation: penalised estimates and exact P values."""
     frame, design = problem.frame, problem.frame.design
     words = ", ".join(problem.separated)
     message = (

@@ -84,8 +84,9 @@ class FixedEffects:
 
     Small matrices only: ``beta`` (p,), ``C`` (p, p) model-based covariance, ``first`` (K, p, p) the
     sums X'V⁻¹V_kV⁻¹X, ``adjusted`` Kenward and Roger's covariance, ``W`` twice the inverse expected
-    information of the K covariance parameters, ``J`` and ``A`` the chart and the asymptotic covariance
-    of the free covariance parameters, ``df_of_column`` the containment degrees of freedom.
+    information of the K covariance parameters, ``J`` and ``A`` the chart and the asymptotic
+    covariance of the free covariance parameters, ``df_of_column`` the containment degrees of
+    freedom.
     """
 
     beta: FloatVector
@@ -224,8 +225,8 @@ def fixed_effects(
 ) -> FixedEffects:
     """Bring the results of the orthonormal, unit-variance problem back to the sheet's own units.
 
-    The climb saw ``X = QR`` as Q and residuals divided by ``scale``; ``offset`` are the least-squares
-    coefficients taken off beforehand.
+    The climb saw ``X = QR`` as Q and residuals divided by ``scale``; ``offset`` are the
+    least-squares coefficients taken off beforehand.
     """
     c = optimum.criterion
     p = c.p
@@ -287,8 +288,8 @@ def stratum_df(
     Returns
     -------
     between, contained : (p,) arrays
-        Levels of a stratum minus those above it minus its columns; in ``contained`` a column that is
-        also a random slope is tested against the slopes of that grouping.
+        Levels of a stratum minus those above it minus its columns; in ``contained`` a column that
+        is also a random slope is tested against the slopes of that grouping.
 
     References
     ----------

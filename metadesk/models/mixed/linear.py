@@ -181,7 +181,7 @@ def _transformed(spec: LinearMixed, frame: ModelFrame) -> FloatVector:
 
 
 def random_columns(frame: ModelFrame, term: RandomTerm) -> tuple[RandomColumns, ...]:
-    """Columns of the random effects of one grouping; independent terms become blocks of their own."""
+    """Random-effect columns of one grouping; independent terms become blocks of their own."""
     factor = frame.factor(term.group)
     names: list[str] = []
     columns: list[FloatVector] = []

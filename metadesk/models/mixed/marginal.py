@@ -27,8 +27,8 @@ def marginal_effects(
     """Marginal risks of each treatment, risk differences and odds ratios (log), by standardisation.
 
     Every row is given each treatment in turn; its probability is averaged over the distribution of
-    random effects and over rows. Standard errors by the delta method. Binary outcomes only: with a log
-    link a random intercept leaves ratios as they are.
+    random effects and over rows. Standard errors by the delta method. Binary outcomes only: with a
+    log link a random intercept leaves ratios as they are.
     """
     at = frame.design.position(frame.data.roles.treatment)
     if not isinstance(family, Binomial) or at < 0 or frame.design.terms[at].kind != "factor":
@@ -50,7 +50,7 @@ def marginal_effects(
     def risks(p: FloatVector) -> FloatVector:
         L = np.zeros((q, q))
         for (a, b), value in zip(
-            [(a, b) for b in range(q) for a in range(b, q)], p[:m], strict=True
+            [(r, c) for c in range(q) for r in range(c, q)], p[:m], strict=True
         ):
             L[a, b] = value
         beta = p[m:]

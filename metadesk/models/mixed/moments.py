@@ -1,8 +1,9 @@
-"""What a covariance says about the data: all sums that likelihood and tests of a linear mixed model need.
+"""What a covariance says about the data: all sums that a linear mixed model needs.
 
-With ``V`` the covariance of the outcomes, ``V_k`` its derivatives and ``X̃ = [X, r]`` the design with
-the outcome as last column, every criterion (ML, REML), its gradient and Hessian, Kenward–Roger's and
-Satterthwaite's degrees of freedom are functions of the few small matrices gathered here.
+With ``V`` the covariance of the outcomes, ``V_k`` its derivatives and ``X̃ = [X, r]`` the design
+with the outcome as last column, every criterion (ML, REML), its gradient and Hessian,
+Kenward–Roger's and Satterthwaite's degrees of freedom are functions of the few small matrices
+gathered here.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Moments:
 class Component:
     """A block of random effects: ``size`` terms of a group with ``n_levels`` levels.
 
-    Its covariance is ``vech`` (lower triangle, column by column) of the parameters from ``start`` on.
+    Its covariance is ``vech`` (lower triangle, column by column) of the parameters from ``start``
+    on.
     """
 
     group: str
@@ -112,7 +114,7 @@ class Criterion:
         p = m.total.shape[0] - 1
         self.moments, self.restricted, self.p = m, restricted, p
         information = m.total[:p, :p]
-        self.C = np.linalg.inv(information) if p else np.zeros((0, 0))
+        self.C: FloatMatrix = np.asarray(np.linalg.inv(information), dtype=float)
         self.delta = self.C @ m.total[:p, p]
         self.rss = float(m.total[p, p] - self.delta @ m.total[:p, p])
         self.e = np.append(-self.delta, 1.0)

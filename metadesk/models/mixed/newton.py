@@ -1,9 +1,9 @@
 """Maximum (restricted) likelihood of the covariance parameters, boundaries included.
 
 A full-rank block of random effects is climbed in its variances and covariances, in which the
-likelihood is closest to quadratic. Where the climb runs into the edge of what a covariance matrix can
-be, the block goes on as ``D = LL'`` with fewer columns in ``L``; the edge is accepted only where the
-likelihood falls in every direction that leads back inside.
+likelihood is closest to quadratic. Where the climb runs into the edge of what a covariance matrix
+can be, the block goes on as ``D = LL'`` with fewer columns in ``L``; the edge is accepted only
+where the likelihood falls in every direction that leads back inside.
 """
 
 from __future__ import annotations

@@ -207,9 +207,9 @@ def analyse_one_patient(
 ) -> OnePatientResult:
     """Analyse the rows of one person.
 
-    The randomisation test over the cycles is the primary answer; least squares and the AR(1) model are
-    shown side by side, with fixed autocorrelations as a sensitivity analysis, because few values do
-    not tell the autocorrelation well.
+    The randomisation test over the cycles is the primary answer; least squares and the AR(1) model
+    are shown side by side, with fixed autocorrelations as a sensitivity analysis, because few
+    values do not tell the autocorrelation well.
 
     Raises
     ------

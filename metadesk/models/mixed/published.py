@@ -15,10 +15,10 @@ from metadesk.numerics.types import BoolVector, FloatVector
 class PairedMeans:
     """Mean difference and standardised mean difference of crossover trials.
 
-    ``se_smd`` follows the Cochrane Handbook; ``se_smd_other`` is the alternative proposed because the
-    former understates the variance for large effects. ``se_md_if_parallel`` is what would be wrong:
-    the standard error as if the arms were different people. ``imputed`` marks trials whose correlation
-    was filled in.
+    ``se_smd`` follows the Cochrane Handbook; ``se_smd_other`` is the alternative proposed because
+    the former understates the variance for large effects. ``se_md_if_parallel`` is what would be
+    wrong: the standard error as if the arms were different people. ``imputed`` marks trials whose
+    correlation was filled in.
     """
 
     md: FloatVector
@@ -61,14 +61,15 @@ def paired_means(
 
     References
     ----------
-    Elbourne et al. (2002); Cochrane Handbook, chapter 23.2.7; the alternative standard error after the
-    letter doi:10.1002/sim.8669.
+    Elbourne et al. (2002); Cochrane Handbook, chapter 23.2.7; the alternative standard error after
+    the letter doi:10.1002/sim.8669.
     """
     n, m1, m2, s1, s2, r = (np.asarray(v, dtype=float) for v in (n, m1, m2, s1, s2, r))
     missing = np.isnan(r)
     if missing.any() and imputed is None:
         raise DataProblem(
-            f"{int(missing.sum())} trials report no within-person correlation; give a value to fill "
+            f"{int(missing.sum())} trials report no within-person correlation; give a value to "
+            "fill "
             f"in, and look how the result changes with it."
         )
     r = np.where(missing, np.nan if imputed is None else imputed, r)
@@ -112,8 +113,8 @@ def paired_counts(n11: ArrayLike, n10: ArrayLike, n01: ArrayLike, n00: ArrayLike
     """Effects of crossover trials from the joint answers of each person.
 
     ``n10`` counts success on experimental only, ``n01`` on control only. Half a person is added to
-    both discordant cells where either is empty, for the conditional odds ratio only. Conditional and
-    marginal odds ratios answer different questions and must not be pooled together.
+    both discordant cells where either is empty, for the conditional odds ratio only. Conditional
+    and marginal odds ratios answer different questions and must not be pooled together.
 
     References
     ----------

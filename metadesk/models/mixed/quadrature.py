@@ -18,7 +18,7 @@ from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """Nodes ``t`` and weights of ∫ f(t) dt, used around each person's mode in units of its spread."""
+    """Nodes and weights of ∫ f(t) dt, used around a person's mode in units of its spread."""
 
     name: str
     nodes: FloatVector
@@ -34,7 +34,9 @@ def gauss_hermite(points: int) -> Rule:
     """Gauss–Hermite rule for functions near a normal density; one point is Laplace's method."""
     x, w = np.polynomial.hermite_e.hermegauss(points)
     name = "Laplace" if points == 1 else f"adaptive Gauss–Hermite, {points} points"
-    return Rule(name, x, w * np.exp(x**2 / 2))
+    nodes: FloatVector = np.asarray(x, dtype=np.float64)
+    weights: FloatVector = np.asarray(w * np.exp(x**2 / 2), dtype=np.float64)
+    return Rule(name, nodes, weights)
 
 
 def trapezoid(step: float, reach: float) -> Rule:
@@ -124,7 +126,7 @@ class MarginalLikelihood:
     @property
     def size(self) -> int:
         """Number of parameters."""
-        return self.k + self.m + self.p
+        return int(self.k + self.m + self.p)
 
     def parts(self, par: FloatVector) -> tuple[FloatVector, FloatMatrix, FloatVector]:
         """Own parameters, Cholesky factor, fixed effects."""
@@ -139,7 +141,7 @@ class MarginalLikelihood:
     def _find_modes(
         self, base: FloatVector, A: FloatMatrix, psi: FloatVector
     ) -> tuple[FloatMatrix, FloatMatrix]:
-        """Modes of the random effects given the outcomes, and the curvature there; Newton, damped."""
+        """Modes of the random effects given the outcomes, and the curvature there."""
         P, f = self.persons, self.persons.family
         u = self.modes if np.isfinite(self.modes).all() else np.zeros_like(self.modes)
         eye = np.eye(self.q)
@@ -263,7 +265,7 @@ class MarginalLikelihood:
         inner = s2[:, None] * E
         inner[:, : self.k] += own2.T
         pull = self._sum(dA * s1[:, None, None] + A[:, :, None] * inner[:, None, :])
-        du = np.linalg.solve(H, pull)
+        du = np.asarray(np.linalg.solve(H, pull), dtype=float)
         deta = E + np.einsum("nq,nqd->nd", A, du[P.of_row])
         dw = -s3[:, None] * deta
         dw[:, : self.k] -= own3.T

@@ -1,4 +1,4 @@
-"""What the model says about each person: conditional modes, and the person's own treatment effect."""
+"""What the model says about each person: conditional modes and own treatment effects."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class BlockCovariance(Protocol):
 class RandomEffects:
     """Conditional modes (BLUPs) of one grouping.
 
-    ``modes`` and ``sd`` are (levels, terms); ``sd`` is conditional on the covariance parameters and the
-    fixed effects. ``covariance`` (levels, terms, terms) is its full matrix and ``leverage``
+    ``modes`` and ``sd`` are (levels, terms); ``sd`` is conditional on the covariance parameters and
+    the fixed effects. ``covariance`` (levels, terms, terms) is its full matrix and ``leverage``
     (levels, terms, p) says how the modes move with the fixed effects, both for prediction errors.
     """
 

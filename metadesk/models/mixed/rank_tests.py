@@ -17,9 +17,9 @@ MOST_STATES = 2_000_000
 class RankTest:
     """Wilcoxon's rank-sum test with mid-ranks.
 
-    ``W`` counts pairs in which the first group is larger (ties half). ``shift`` is the median of all
-    pairwise differences (Hodges & Lehmann). ``p_exact`` is two-sided by distance of the rank sum from
-    its expectation, over all divisions of the pooled values; NaN where they are too many.
+    ``W`` counts pairs in which the first group is larger (ties half). ``shift`` is the median of
+    all pairwise differences (Hodges & Lehmann). ``p_exact`` is two-sided by distance of the rank
+    sum from its expectation, over all divisions of the pooled values; NaN where they are too many.
     """
 
     W: float
@@ -32,8 +32,9 @@ class RankTest:
 def rank_sum(first: FloatVector, second: FloatVector, digits: float = 10) -> RankTest:
     """Compare two independent samples by ranks.
 
-    Values that agree to ``digits`` significant digits are tied (infinite: only identical ones), since
-    differences of decimal numbers carry noise in the last binary digits that would break true ties.
+    Values that agree to ``digits`` significant digits are tied (infinite: only identical ones),
+    since differences of decimal numbers carry noise in the last binary digits that would break true
+    ties.
 
     References
     ----------
@@ -42,7 +43,7 @@ def rank_sum(first: FloatVector, second: FloatVector, digits: float = 10) -> Ran
     m, n = len(first), len(second)
     values = np.concatenate([first, second])
     tidy = np.round(values, int(digits) - _size(values)) if math.isfinite(digits) else values
-    distinct, at, ties = np.unique(tidy, return_inverse=True, return_counts=True)
+    _, at, ties = np.unique(tidy, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(ties) - (ties - 1) / 2)[at]
     W = float(ranks[:m].sum() - m * (m + 1) / 2)
     N = m + n

@@ -1,7 +1,7 @@
 """Residuals that differ in variance or are correlated within a person: dense blocks, one a pattern.
 
-``V_i = Z_iDZ_i' + R_i``. Persons with the same plan (times, positions, strata, random columns) share
-one matrix and are worked on together.
+``V_i = Z_iDZ_i' + R_i``. Persons with the same plan (times, positions, strata, random columns)
+share one matrix and are worked on together.
 """
 
 from __future__ import annotations
@@ -27,12 +27,22 @@ LONGEST_SERIES = 3000
 
 
 class ResidualStructure(Protocol):
-    """How residuals of one person vary together; parameters in units of a residual variance of one."""
+    """How residuals of one person vary together, in units of a residual variance of one."""
 
-    key: str
-    parameters: tuple[str, ...]
-    linear: bool
-    floors: dict[int, float]
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of its parameters."""
+        ...
+
+    @property
+    def linear(self) -> bool:
+        """Whether the covariance is linear in them."""
+        ...
+
+    @property
+    def floors(self) -> dict[int, float]:
+        """Lowest values of parameters that have one and may rest on it."""
+        ...
 
     def start(self) -> FloatVector:
         """First values."""
@@ -108,7 +118,7 @@ class Autoregressive:
 
     def label(self, rows: IntVector) -> bytes:
         """The distances from the first time."""
-        return (self.time[rows] - self.time[rows[0]]).tobytes()
+        return bytes((self.time[rows] - self.time[rows[0]]).tobytes())
 
     def evaluate(
         self, rows: IntVector, theta: FloatVector
@@ -137,7 +147,7 @@ def _power(base: float, exponent: FloatMatrix) -> FloatMatrix:
 
 @dataclass(frozen=True, eq=False)
 class CompoundSymmetry:
-    """One variance and one covariance for all pairs within a person; the covariance may be negative."""
+    """One variance and one covariance within a person; the covariance may be negative."""
 
     key: str = "compound symmetry"
     parameters: tuple[str, ...] = ("Covariance", "Own variance")

@@ -20,11 +20,11 @@ from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 class MixedResult(FitResult):
     """A fitted mixed model.
 
-    ``k`` is the number of persons, ``n`` the number of rows. ``effects`` can test further combinations
-    of the coefficients. ``lsmeans`` are means with equal weights over the other factors (None where
-    the terms leave them ambiguous), ``contrasts`` all pairs of treatments, their P values adjusted in
-    ``adjusted``. ``covariances`` holds the estimated covariance of each grouping,
-    ``residual`` the parameters of the residual structure by name.
+    ``k`` is the number of persons, ``n`` the number of rows. ``effects`` can test further
+    combinations of the coefficients. ``lsmeans`` are means with equal weights over the other
+    factors (None where the terms leave them ambiguous), ``contrasts`` all pairs of treatments,
+    their P values adjusted in ``adjusted``. ``covariances`` holds the estimated covariance of each
+    grouping, ``residual`` the parameters of the residual structure by name.
     """
 
     n: int = 0

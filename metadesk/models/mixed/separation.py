@@ -25,8 +25,8 @@ def separated_columns(
     Returns
     -------
     tuple of int
-        Columns that can differ from zero in a direction ``d`` with ``Xd ≤ 0`` where low, ``≥ 0`` where
-        high and ``= 0`` elsewhere.
+        Columns that can differ from zero in a direction ``d`` with ``Xd ≤ 0`` where low, ``≥ 0``
+        where high and ``= 0`` elsewhere.
 
     References
     ----------
@@ -52,7 +52,7 @@ def separated_columns(
                 bounds=(-1, 1),
                 method="highs",
             )
-            if answer.status == 0 and -answer.fun > 1e-7:
+            if answer.status == 0 and float(np.asarray(answer.x) @ goal) < -1e-7:
                 found.append(j)
                 break
     return tuple(found)

@@ -21,9 +21,9 @@ TermKind = Literal["factor", "numeric", "carryover"]
 class Term:
     """One fixed effect.
 
-    A ``factor`` is 0/1 columns against ``reference`` (the first level if empty), a ``numeric`` stands
-    as it is, ``carryover`` is one 0/1 column for each treatment but ``reference``: 1 if that was the
-    treatment of the period before.
+    A ``factor`` is 0/1 columns against ``reference`` (the first level if empty), a ``numeric``
+    stands as it is, ``carryover`` is one 0/1 column for each treatment but ``reference``: 1 if that
+    was the treatment of the period before.
     """
 
     column: str
@@ -35,8 +35,8 @@ class Term:
 class RandomTerm:
     """Random effects of a grouping ('subject', 'subject:cycle').
 
-    ``terms`` are '1' for the intercept and columns for slopes (a treatment column: 0/1 for each level
-    but the reference); unstructured covariance among them, or independent ones.
+    ``terms`` are '1' for the intercept and columns for slopes (a treatment column: 0/1 for each
+    level but the reference); unstructured covariance among them, or independent ones.
     """
 
     group: str
@@ -207,7 +207,7 @@ def _check_reference(term: Term, levels: tuple[str, ...], reference: str) -> Non
 
 
 def independent_columns(X: FloatMatrix) -> tuple[list[int], list[int]]:
-    """Split column positions into those that add something and those that earlier ones determine."""
+    """Split columns into those that add something and those that earlier ones determine."""
     kept = list(range(X.shape[1]))
     lost: list[int] = []
     scale = np.sqrt(np.einsum("ij,ij->j", X, X))

@@ -1,4 +1,4 @@
-"""The 2×2 crossover by hand: t tests of Hills and Armitage, the analysis of variance, rank tests."""
+"""The 2×2 crossover by hand: t tests of Hills and Armitage, analysis of variance, ranks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from metadesk.numerics.tails import f_sf, quantile, two_sided_p
 from metadesk.numerics.types import FloatVector
 
 CARRYOVER_SENTENCE = (
-    "The carryover (sequence) contrast compares persons, not periods, and has little power; it is an "
-    "assumption check and must not choose the analysis. Whether carryover is plausible is a question "
+    "The carryover (sequence) contrast compares persons, not periods, and has little power; it is "
+    "an "
+    "assumption check and must not choose the analysis. Whether carryover is plausible is a "
+    "question "
     "of the washout."
 )
 
@@ -26,8 +28,8 @@ CARRYOVER_SENTENCE = (
 class PairedPeriods:
     """Persons with both periods of an AB/BA trial.
 
-    ``first`` and ``second`` are the outcomes of period 1 and 2; ``active_first`` marks the persons who
-    had the active treatment first.
+    ``first`` and ``second`` are the outcomes of period 1 and 2; ``active_first`` marks the persons
+    who had the active treatment first.
     """
 
     first: FloatVector
@@ -76,7 +78,8 @@ def paired_periods(data: TrialData, active: str, control: str) -> PairedPeriods:
     Raises
     ------
     DataProblem
-        If the trial does not have two periods and two treatments, or an arm of complete pairs is empty.
+        If the trial does not have two periods and two treatments, or an arm of complete pairs is
+        empty.
     """
     if not data.roles.period or not data.roles.subject:
         raise DataProblem("A 2×2 crossover needs the subject and the period columns; mark them.")
@@ -84,7 +87,8 @@ def paired_periods(data: TrialData, active: str, control: str) -> PairedPeriods:
     for word in (active, control):
         if word not in treatment.levels:
             raise DataProblem(
-                f"'{word}' is not a treatment of this sheet; they are {', '.join(treatment.levels)}."
+                f"'{word}' is not a treatment of this sheet; they are "
+                f"{', '.join(treatment.levels)}."
             )
     if len(period.levels) != 2:
         raise DataProblem(
@@ -151,9 +155,9 @@ def analyse_two_by_two(
 ) -> ClassicalCrossover:
     """Analyse a 2×2 crossover classically; effects are active minus control.
 
-    ``between_moment`` is the moment estimate of the variance between persons, which may be negative;
-    ``between_variance`` reports that as zero. ``tie_digits`` are the significant digits to which two
-    values must agree to be tied in the rank tests.
+    ``between_moment`` is the moment estimate of the variance between persons, which may be
+    negative; ``between_variance`` reports that as zero. ``tie_digits`` are the significant digits
+    to which two values must agree to be tied in the rank tests.
 
     References
     ----------
@@ -201,7 +205,8 @@ def analyse_two_by_two(
     if pairs.n_incomplete:
         notes.append(
             Note(
-                f"{pairs.n_incomplete} persons lack a period and are left out here; the mixed model "
+                f"{pairs.n_incomplete} persons lack a period and are left out here; the mixed "
+                "model "
                 f"uses them.",
                 "note",
                 "incomplete-pairs",

@@ -60,8 +60,8 @@ class Prescott:
 class BinaryCrossover:
     """All classical analyses of a binary 2×2 crossover.
 
-    ``joint`` counts persons by sequence and by their answers in periods 1 and 2 ('10': success in the
-    first only).
+    ``joint`` counts persons by sequence and by their answers in periods 1 and 2 ('10': success in
+    the first only).
     """
 
     joint: dict[str, dict[str, int]]
@@ -90,7 +90,8 @@ def analyse_binary_two_by_two(
     wrong = np.flatnonzero(~np.isin(data.outcome, (0.0, 1.0)))
     if len(wrong):
         raise DataProblem(
-            f"Row {int(data.rows[wrong[0]]) + 1}: the outcome {data.outcome[wrong[0]]:g} is neither "
+            f"Row {int(data.rows[wrong[0]]) + 1}: the outcome {data.outcome[wrong[0]]:g} is "
+            "neither "
             f"0 nor 1."
         )
     pairs = paired_periods(data, active, control)
@@ -207,7 +208,7 @@ def conditional_odds_ratio(
 
     def chances(ratio: float) -> FloatVector:
         if ratio == 0:
-            return (k == k[0]).astype(float)
+            return np.asarray(k == k[0], dtype=float)
         return np.asarray(special.softmax(logs + k * math.log(ratio)))
 
     def solve(rising: Callable[[float], float]) -> float:

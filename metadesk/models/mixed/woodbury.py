@@ -1,8 +1,8 @@
 """Random effects with equal residual variances: only q × q algebra per pattern of persons.
 
 ``V = σ²I + ZDZ'`` in each block. With ``W = (σ²I + Z'Z D)⁻¹`` one has ``Z'V⁻ᵏ = WᵏZ'``, so that all
-sums need only the cross-products ``Z'Z`` and ``Z'X̃`` of each block, taken once. Blocks with the same
-``Z'Z`` (persons with the same plan) are one pattern whose products are summed beforehand.
+sums need only the cross-products ``Z'Z`` and ``Z'X̃`` of each block, taken once. Blocks with the
+same ``Z'Z`` (persons with the same plan) are one pattern whose products are summed beforehand.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class RandomColumns:
 class Blocks:
     """Independent blocks of rows and where each random effect stands within its block.
 
-    ``order`` sorts rows by block, ``starts`` are the first rows of the blocks in that order. ``local``
-    gives, for every grouping factor, the position of a level inside its block.
+    ``order`` sorts rows by block, ``starts`` are the first rows of the blocks in that order.
+    ``local`` gives, for every grouping factor, the position of a level inside its block.
     """
 
     of_row: IntVector
@@ -269,7 +269,7 @@ class RandomEffectsCovariance:
         M = self.K @ self.block_covariance(theta)
         q = M.shape[1]
         M[:, np.arange(q), np.arange(q)] += theta[-1]
-        W = np.linalg.inv(M)
+        W = np.asarray(np.linalg.inv(M), dtype=float)
         return W[self.pattern_of] @ self.A_of_block, (W @ self.K)[self.pattern_of]
 
 

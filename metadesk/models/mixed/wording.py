@@ -28,7 +28,8 @@ def singular_note(boundary: tuple[str, ...], rule: str) -> Note:
         "kenward-roger": "; Kenward–Roger's degrees of freedom still count it",
     }.get(rule, "")
     return Note(
-        f"At the boundary: {words}. The data show no such variation, which does not prove that there "
+        f"At the boundary: {words}. The data show no such variation, which does not prove that "
+        "there "
         f"is none{tail}.",
         "caution",
         "singular-fit",
