@@ -17,6 +17,7 @@ from metadesk.table.gestures import letter
 PADDING = 7
 CHIP_PADDING = 6
 WIDEST_CHIP = 132
+LEVELS = " / "  # what the readers put between a heading over several columns and a name
 
 
 class RoleHeader(QHeaderView):
@@ -51,9 +52,24 @@ class RoleHeader(QHeaderView):
         self.viewport().update()
 
     def sizeHint(self) -> QSize:
-        """Two lines with air around them."""
+        """Name and chip with air around them; one line more for a heading over several columns."""
         lines = self._name_metrics.height() + self._chip_metrics.height()
+        if self.has_upper:
+            lines += self._chip_metrics.height()
         return QSize(super().sizeHint().width(), lines + 20)
+
+    @property
+    def has_upper(self) -> bool:
+        """Whether a column has a heading over its name, as in 'Treated / Events'."""
+        return any(LEVELS in column.name for column in self._sheet.table.columns)
+
+    def _levels(self, section: int) -> tuple[str, str]:
+        """The heading over a name, '' for none, and the name itself."""
+        name = self._sheet.title(section).replace("\n", " ")
+        if self._sheet.column_at(section) is None:
+            return "", name
+        upper, _, lower = name.rpartition(LEVELS)
+        return upper, lower
 
     # ------------------------------------------------------------------ what stands in it
     def chip_text(self, section: int) -> str:
@@ -65,7 +81,9 @@ class RoleHeader(QHeaderView):
 
     def wanted_width(self, section: int) -> int:
         """How wide name and chip would like to be."""
-        name = self._name_metrics.horizontalAdvance(self._sheet.title(section))
+        upper, lower = self._levels(section)
+        over = self._chip_metrics.horizontalAdvance(upper)
+        name = max(self._name_metrics.horizontalAdvance(lower), over)
         chip = self._chip_metrics.horizontalAdvance(self.chip_text(section)) + 2 * CHIP_PADDING
         return max(name, min(chip, WIDEST_CHIP)) + 2 * PADDING + 2
 
@@ -112,18 +130,26 @@ class RoleHeader(QHeaderView):
         return section != TICK and chosen is not None and chosen.currentIndex().column() == section
 
     def _paint_name(self, painter: QPainter, rect: QRect, section: int, faint: bool) -> None:
-        name = self._sheet.title(section).replace("\n", " ")
+        upper, name = self._levels(section)
         width = rect.width() - 2 * PADDING + 2
-        height = self._name_metrics.height()
+        bottom = rect.bottom() - 8
+        if self.chip_text(section):
+            bottom = self.chip_rect(section).top() - 3
+        colours, elide = self._colours, Qt.TextElideMode.ElideRight
         painter.setFont(self._name_font)
-        painter.setPen(self._colours.muted if faint else self._colours.header_ink)
+        painter.setPen(colours.muted if faint else colours.header_ink)
         if not name and not self._sheet.n_columns and 0 < section < self._sheet.first_effect:
             name = letter(section - 1)
             painter.setFont(self._chip_font)
-            painter.setPen(self._colours.excluded_ink)
-        shown = self._name_metrics.elidedText(name, Qt.TextElideMode.ElideRight, width)
-        top = rect.top() + 7 if self.chip_text(section) else rect.bottom() - height - 8
-        painter.drawText(QRect(rect.left() + PADDING, top, width, height), 0, shown)
+            painter.setPen(colours.excluded_ink)
+        height = self._name_metrics.height()
+        place = QRect(rect.left() + PADDING, bottom - height + 1, width, height)
+        painter.drawText(place, 0, self._name_metrics.elidedText(name, elide, width))
+        if upper:
+            painter.setFont(self._chip_font)
+            painter.setPen(colours.muted)
+            over = place.translated(0, -self._chip_metrics.height() - 1)
+            painter.drawText(over, 0, self._chip_metrics.elidedText(upper, elide, width))
 
     def _paint_chip(self, painter: QPainter, section: int) -> None:
         text = self.chip_text(section)

@@ -8,6 +8,7 @@ from PySide6.QtGui import QFont, QFontMetrics
 
 from metadesk.gui.sheet.grid import TICK, SheetModel
 from metadesk.gui.sheet.header import RoleHeader
+from metadesk.table import NOT_A_STUDY
 
 MEASURED_ROWS = 100
 NARROWEST, WIDEST = 56, 230
@@ -90,10 +91,15 @@ class ColumnWidths:
         return max(round(NARROWEST * scale), min(wanted, round(WIDEST * scale)))
 
     def _content(self, section: int, metrics: QFontMetrics) -> int:
-        """What the first rows need; the reason why a row has no effect may be cut short."""
+        """What the first rows need; notes under the table and reasons for no effect may be cut."""
         model, effect = self._model, bool(self._model.effect_key(section))
-        rows = range(min(model.table.n_rows, MEASURED_ROWS))
-        texts = {model.text(r, section) for r in rows if not (effect and model.effect(r).missing)}
+        out = model.table.excluded
+        rows = [
+            row
+            for row, row_id in enumerate(model.table.row_ids[:MEASURED_ROWS])
+            if out.get(row_id) not in NOT_A_STUDY and not (effect and model.effect(row).missing)
+        ]
+        texts = {model.text(row, section) for row in rows}
         long = metrics.horizontalAdvance("0" * LONGEST_NUMBER)
         widths = (
             min(metrics.horizontalAdvance(text), long if _is_decimal(text) else WIDEST * 4)

@@ -166,6 +166,8 @@ class SheetPane(QWidget):
         if self._arranging:
             return
         self._arranging = True
+        for view in self.views:
+            view.header.setFixedHeight(view.header.sizeHint().height())
         count, font = self.model.columnCount(), self.font()
         hidden = self.cursor_.is_hidden
         widths = [0 if hidden(i) else self.widths.of(i, font) for i in range(count)]
@@ -276,10 +278,16 @@ class SheetPane(QWidget):
         self.view_of(self.cursor_.selection.currentIndex()).setFocus()
 
     def leave(self, *, forward: bool) -> None:
-        """Give the focus to what stands before or behind the sheet."""
-        edge = self._down if forward else self.fixed
-        edge.setFocus()
-        self.focusNextPrevChild(forward)
+        """Give the focus to the next widget outside the sheet."""
+        other: QWidget = self
+        while True:
+            other = (other.nextInFocusChain() if forward else other.previousInFocusChain()) or self
+            takes = other.focusPolicy() & Qt.FocusPolicy.TabFocus and other.isVisible()
+            if other is self or (takes and not self.isAncestorOf(other)):
+                break
+        if other is not self:
+            reason = Qt.FocusReason.TabFocusReason
+            other.setFocus(reason if forward else Qt.FocusReason.BacktabFocusReason)
 
     # ------------------------------------------------------------------ what menus and keys call
     def edit(self) -> None:

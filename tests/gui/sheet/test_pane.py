@@ -4,7 +4,7 @@ import random
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QInputDialog, QLineEdit
+from PySide6.QtWidgets import QInputDialog, QLineEdit, QVBoxLayout, QWidget
 
 from metadesk.gui.sheet.cursor import Area
 from metadesk.gui.sheet.grid import SPARE_ROWS, TICK
@@ -138,6 +138,25 @@ def test_shift_selects_rectangles_rows_and_columns(qtbot, pane):
     press(qtbot, pane, Key.Key_Space, CTRL)
     assert pane.cursor_.columns() == [1]
     assert pane.cursor_.areas_in_table() == [Area(0, 1, 4, 1)]
+
+
+def test_ctrl_tab_leaves_the_sheet_both_ways(qtbot, session, bcg):
+    window = QWidget()
+    qtbot.addWidget(window)
+    before, sheet, after = QLineEdit(window), SheetPane(session, window), QLineEdit(window)
+    layout = QVBoxLayout(window)
+    for widget in (before, sheet, after):
+        layout.addWidget(widget)
+    session.open_table(bcg)
+    window.show()
+    window.activateWindow()
+    sheet.setFocus()
+    qtbot.waitUntil(sheet.body.hasFocus)
+    qtbot.keyClick(sheet.body, Key.Key_Tab, CTRL)
+    qtbot.waitUntil(after.hasFocus)
+    sheet.setFocus()
+    qtbot.keyClick(sheet.body, Key.Key_Backtab, CTRL | SHIFT)
+    qtbot.waitUntil(before.hasFocus)
 
 
 # ---------------------------------------------------------------------- clipboard
@@ -297,6 +316,17 @@ def test_the_role_menu_finds_by_words_and_says_who_has_a_role(bcg):
     assert [line.key for line in lines if line.key] == ["ai", "bi", "x1i"]
     assert next(line.hint for line in lines if line.key == "ai") == "tpos"
     assert matching_roles(bcg, "qqq") == []
+
+
+def test_a_heading_over_several_columns_makes_them_no_wider(pane, session):
+    plain = {"Study": ["A"], "Events": [1], "Total": [9]}
+    session.open_table(make_table(plain, {"Study": "study", "Events": "ai", "Total": "n1i"}))
+    height, width = pane.body.header.height(), pane.body.columnWidth(2)
+    over = {"Study": ["A"], "Treated / Events": [1], "Treated / Total": [9]}
+    roles = {"Study": "study", "Treated / Events": "ai", "Treated / Total": "n1i"}
+    session.open_table(make_table(over, roles))
+    assert pane.body.header.height() > height
+    assert pane.body.columnWidth(2) == width
 
 
 # ---------------------------------------------------------------------- leaving rows out
