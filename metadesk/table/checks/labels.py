@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from metadesk.table.checks.look import Look, Problem, number, plain
 
@@ -14,6 +15,8 @@ ALIKE = 0.9
 _ET_AL = re.compile(r"\bet\.? ?al\b\.?")
 _PART = re.compile(r"(?<=\d)[ _]([1-9]|[a-e])$")  # '2023_1'; 1981a and 1981b are two papers
 _LETTER = re.compile(r"(?<=\d)[a-e]$")
+_NUMBER = re.compile(r"\d+[a-z]{0,2}\b")
+_DIGITS = re.compile(r"[\d ]+")
 _NOT_WORDS = re.compile(r"[^\w]+")
 _ARMS = (("m2i", "sd2i", "n2i"), ("ci", "n2i"))
 
@@ -43,18 +46,18 @@ def near_label(look: Look) -> Iterator[Problem]:
     for row in look.rows:
         if _has_label(look, row):
             first.setdefault(look.labels[row], row)
-    labels = sorted(first, key=lambda label: first[label])
-    if len(labels) > MANY:
+    if len(first) > MANY:
         return
-    keys = [_key(label) for label in labels]
-    for j, label in enumerate(labels):
-        for i in range(j):
-            how = _alike(keys[i], keys[j])
-            if how:
-                said = f"the label '{label}' {how} '{labels[i]}' in row {first[labels[i]] + 1}."
-                remedy = "If it is one study, write the label the same way; else leave it."
-                yield look.problem(first[label], "study", "note", "near_label", said, remedy)
-                break
+    seen: list[_Spelling] = []
+    for label, row in first.items():
+        spelling = _spelling(label)
+        near = next(((how, s) for s in seen if (how := _alike(s, spelling))), None)
+        seen.append(spelling)
+        if near is not None:
+            how, other = near
+            said = f"the label '{label}' {how} '{other.label}' in row {first[other.label] + 1}."
+            remedy = "If it is one study, write the label the same way; else leave it."
+            yield look.problem(row, "study", "note", "near_label", said, remedy)
 
 
 def same_control(look: Look) -> Iterator[Problem]:
@@ -62,11 +65,8 @@ def same_control(look: Look) -> Iterator[Problem]:
     for roles in _ARMS:
         groups: dict[tuple[str, str, tuple[float, ...]], list[int]] = {}
         for row, values in look.together(*roles):
-            study = (
-                _LETTER.sub("", _PART.sub("", _key(look.labels[row])))
-                if _has_label(look, row)
-                else ""
-            )
+            named = _has_label(look, row)
+            study = _LETTER.sub("", _spelling(look.labels[row]).whole) if named else ""
             groups.setdefault((look.outcome(row), study, values), []).append(row)
         for (_, study, same), rows in groups.items():
             if len(rows) > 1 and study:
@@ -81,25 +81,34 @@ def _has_label(look: Look, row: int) -> bool:
     return look.column("study") is not None and look.labels[row] != f"Row {row + 1}"
 
 
-def _key(label: str) -> str:
-    """A label without what spellings differ in: accents, capitals, marks, 'et al'."""
-    return _NOT_WORDS.sub(" ", _ET_AL.sub(" ", plain(label))).strip()
+class _Spelling(NamedTuple):
+    """A label in the forms in which it is compared."""
+
+    label: str
+    key: str  # without accents, capitals, marks and 'et al'
+    whole: str  # without the number of a part of the study
+    numbers: tuple[str, ...]
+    name: str
 
 
-def _alike(one: str, other: str) -> str:
+def _spelling(label: str) -> _Spelling:
+    """Take a label apart."""
+    key = _NOT_WORDS.sub(" ", _ET_AL.sub(" ", plain(label))).strip()
+    numbers = tuple(_NUMBER.findall(key))
+    return _Spelling(label, key, _PART.sub("", key), numbers, _DIGITS.sub("", key))
+
+
+def _alike(one: _Spelling, other: _Spelling) -> str:
     """How two labels resemble each other, '' if they do not."""
-    if one == other:
-        return "is written differently from"
-    if _PART.sub("", one) == _PART.sub("", other):
-        return "looks like another part of the same study as"
-    digits, others = re.findall(r"\d+[a-z]{0,2}\b", one), re.findall(r"\d+[a-z]{0,2}\b", other)
-    if digits != others:
-        name, other_name = re.sub(r"[\d ]+", "", one), re.sub(r"[\d ]+", "", other)
-        short = not digits or not others
-        return "has the same name as" if short and name == other_name else ""
-    if one[:1] != other[:1] or abs(len(one) - len(other)) > 3:
+    if one.whole == other.whole:
+        same = one.key == other.key
+        return "is written differently from" if same else "looks like another part of"
+    if one.numbers != other.numbers:
+        short = not one.numbers or not other.numbers
+        return "has the same name as" if short and one.name == other.name else ""
+    if one.key[:1] != other.key[:1] or abs(len(one.key) - len(other.key)) > 3:
         return ""
-    matcher = difflib.SequenceMatcher(None, one, other)
+    matcher = difflib.SequenceMatcher(None, one.key, other.key)
     similar = matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE
     return "is nearly the same as" if similar else ""
 
