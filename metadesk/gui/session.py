@@ -159,7 +159,6 @@ class Session(QObject):
         self.pool.setMaxThreadCount(3)
         self._lane = Lane(self.pool, newest_wins=True, parent=self)
         self._lane.part.connect(self._on_part)
-        self._lane.done.connect(self._on_done)
         self._lane.failed.connect(self._on_failed)
         self._lane.progress.connect(self._on_progress)
         self._lane.busy_changed.connect(self._on_busy)
@@ -404,14 +403,11 @@ class Session(QObject):
             self.sheet.prepared = part.prepared
             self.sheet.touched = frozenset()
             self.prepared_changed.emit()
-
-    def _on_done(self, _number: int, value: object) -> None:
-        if not isinstance(value, _ResultPart):
-            return  # auto-run is off: the effect sizes are fresh, the pooled result is not
-        self.sheet.result = value.result
-        self.sheet.stale = False
-        self.sheet.failure = ""
-        self.result_changed.emit()
+        elif isinstance(part, _ResultPart):
+            self.sheet.result = part.result
+            self.sheet.stale = False
+            self.sheet.failure = ""
+            self.result_changed.emit()
 
     def _on_failed(self, _number: int, sentence: str) -> None:
         self.sheet.failure = sentence
@@ -446,15 +442,20 @@ class _ResultPart:
 
 
 def _work(engine: Engine, check: Check, request: Request, progress: Progress, tell: Tell) -> object:
-    """Problems first, then effect sizes, then the fit; runs in the worker's thread."""
-    tell(_Problems(tuple(check(request.table))))
-    progress.step(0.0, "Working out effect sizes")
-    prepared = engine.prepare(request.spec, request.table)
-    tell(_PreparedPart(prepared))
-    progress.step(0.0, "Fitting")
-    if not request.with_fit:
-        return None
-    return _ResultPart(engine.fit(prepared, progress))
+    """Effect sizes, then the fit, then what is wrong in the sheet; runs in the worker's thread.
+
+    The problems come last because nobody waits for them; they come also when there is no result.
+    """
+    try:
+        progress.step(0.0, "Working out effect sizes")
+        prepared = engine.prepare(request.spec, request.table)
+        tell(_PreparedPart(prepared))
+        progress.step(0.0, "Fitting")
+        if request.with_fit:
+            tell(_ResultPart(engine.fit(prepared, progress)))
+    finally:
+        tell(_Problems(tuple(check(request.table))))
+    return None
 
 
 def _effects_differ(before: AnalysisSpec, after: AnalysisSpec) -> bool:

@@ -47,6 +47,14 @@ def example_files() -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*.xlsx"))) if folder.is_dir() else ()
 
 
+EXAMPLES = {
+    "bcg_vaccine": "BCG vaccine: events and totals",
+    "stroke_length_of_stay": "Stroke care: means and SDs",
+    "passive_smoking": "Passive smoking: estimates with intervals",
+}
+"""What the bundled examples are about, by the name of their file."""
+
+
 class StartPage(QWidget):
     """Four ways in."""
 
@@ -137,7 +145,7 @@ class StartPage(QWidget):
         if examples:
             column.addWidget(self._heading(self.tr("Examples")))
             for path in examples:
-                title = path.stem.replace("_", " ").replace("-", " ").capitalize()
+                title = self.tr(EXAMPLES.get(path.stem, path.stem))
                 column.addWidget(self._file_button(path, "workbook", title))
         column.addStretch(1)
         return column

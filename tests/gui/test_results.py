@@ -69,6 +69,7 @@ def test_fixed_and_random_effects_stand_side_by_side(opened):
 
 
 def test_selecting_a_study_in_the_table_selects_it_everywhere(opened):
+    opened.show_tab(1)
     view = opened.results.findChild(TableView, "resultTable-studies")
     view.setCurrentIndex(view.model().index(3, 0))
     assert opened.session.selected == opened.session.table.row_ids[3]

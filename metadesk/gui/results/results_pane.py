@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QSignalBlocker, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -61,7 +61,8 @@ class ResultsPane(QScrollArea):
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables on the screen."""
+        """The tables of the last result."""
+        self._build()
         return tuple(view.table for view in self._views.values())
 
     def restyle(self) -> None:
@@ -70,9 +71,18 @@ class ResultsPane(QScrollArea):
         self._shown = None
 
     def refresh(self) -> None:
-        """Show what the session found, or say why there is nothing."""
+        """Show what the session found, or say why there is nothing; tables once they are seen."""
+        self._say_state(self._session.result)
+        if self.isVisible():
+            self._build()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Build what nobody has looked at until now."""
+        self._build()
+        super().showEvent(event)
+
+    def _build(self) -> None:
         result = self._session.result
-        self._say_state(result)
         if result is self._shown:
             return
         self._shown = result
@@ -89,6 +99,7 @@ class ResultsPane(QScrollArea):
 
     def copy_all(self) -> None:
         """Put all tables on the clipboard, under each other."""
+        self._build()
         if not self._views:
             return
         parts = [as_mime(view.table) for view in self._views.values()]
