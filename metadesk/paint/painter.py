@@ -40,7 +40,7 @@ def draw_page(
         _draw_highlight(painter, page, highlight)
     brush = _Brush(painter)
     for mark in page.marks:
-        if clip is None or _meets(bounds(mark), clip):
+        if clip is None or _visible(mark, clip):
             brush.draw(mark)
     painter.restore()
 
@@ -51,8 +51,12 @@ def _draw_highlight(painter: QPainter, page: Page, id: str) -> None:
             painter.fillRect(QRectF(hit.x, hit.y, hit.width, hit.height), HIGHLIGHT)
 
 
-def _meets(a: Bounds, b: Bounds) -> bool:
-    return a[0] <= b[2] and a[2] >= b[0] and a[1] <= b[3] and a[3] >= b[1]
+def _visible(mark: Mark, clip: Bounds) -> bool:
+    """Whether a mark meets the clip; text is asked for its height only, widths cost more."""
+    if isinstance(mark, Text):
+        return mark.y - 1.2 * mark.size <= clip[3] and mark.y + 0.5 * mark.size >= clip[1]
+    a = bounds(mark)
+    return a[0] <= clip[2] and a[2] >= clip[0] and a[1] <= clip[3] and a[3] >= clip[1]
 
 
 @lru_cache(maxsize=512)
