@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QInputDialog,
+    QLineEdit,
     QScrollBar,
     QVBoxLayout,
     QWidget,
@@ -291,10 +292,15 @@ class SheetPane(QWidget):
 
     # ------------------------------------------------------------------ what menus and keys call
     def edit(self) -> None:
-        """Edit the current cell."""
+        """Edit the current cell with the text cursor behind what is there."""
         index = self.cursor_.selection.currentIndex()
-        if index.isValid() and index.flags() & Qt.ItemFlag.ItemIsEditable:
-            self.view_of(index).edit(index)
+        if not index.isValid() or not index.flags() & Qt.ItemFlag.ItemIsEditable:
+            return
+        view = self.view_of(index)
+        view.edit(index)
+        editor = view.findChild(QLineEdit, "cell_editor")
+        if editor is not None:
+            editor.end(False)
 
     def find_text(self) -> None:
         """Open the find bar."""

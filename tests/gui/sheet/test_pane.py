@@ -75,6 +75,7 @@ def test_f2_edits_what_is_there_and_escape_leaves_it(qtbot, pane, session):
     editor = view_here(pane).findChild(QLineEdit, "cell_editor")
     assert editor.text() == "1948"
     qtbot.keyClicks(editor, "9")
+    assert editor.text() == "19489"
     qtbot.keyClick(editor, Key.Key_Escape)
     assert session.table.cell(0, 1) == 1948
     assert session.undo_stack.count() == 0
