@@ -26,7 +26,7 @@ from metadesk.effects.measure import (
     log_scale,
     plain_scale,
 )
-from metadesk.effects.ratios_of_means import opposite_means
+from metadesk.effects.ratios_of_means import negative_means, opposite_means
 from metadesk.effects.sources import (
     BECKER1988,
     BONETT2008,
@@ -173,7 +173,9 @@ def log_dependent_cv_ratio(columns: Columns, options: ChangeCorrection) -> Compu
     """Log ratio of two coefficients of variation of the same people."""
     spread = log_dependent_variability_ratio(columns, NoOptions())
     means = log_ratio_of_dependent_means(columns, options)
-    return Computed(spread.yi - means.yi, spread.vi + means.vi, spread.ni, means.reasons)
+    return Computed(
+        spread.yi - means.yi, spread.vi + means.vi, spread.ni, (negative_means(columns),)
+    )
 
 
 def _take(*roles: str) -> RouteFunction:

@@ -236,7 +236,8 @@ class _Work:
     ) -> tuple[Inputs | Computed, BoolVector, BoolVector]:
         """Check the rows' values and walk the route; answers hold the rows that came through."""
         roles = (*route.roles, *(r for r in route.optional if r in self.columns))
-        values = {role: self.columns[role][rows] for role in roles}
+        whole = len(rows) == self.k
+        values = {role: self.columns[role] if whole else self.columns[role][rows] for role in roles}
         good = ~book.refuse(tuple(wrong_values(route.needs, values)), rows)
         sane, sane_rows = _subset(values, good), rows[good]
         book.note(tuple(odd_values(route.needs, sane)), sane_rows)
@@ -259,6 +260,9 @@ class _Work:
         lost = ~refused & ~(np.isfinite(got.yi) & np.isfinite(got.vi) & (got.vi >= 0))
         refused |= book.refuse((Remark(lost, self._no_value()),), rows)
         book.note(got.notes, rows)
+        if not refused.any() and len(rows) == self.k:
+            self.yi, self.vi, self.ni = got.yi.copy(), got.vi.copy(), got.ni.copy()
+            return
         ok = ~refused
         self.yi[rows[ok]], self.vi[rows[ok]] = got.yi[ok], got.vi[ok]
         self.ni[rows[ok]] = got.ni[ok]

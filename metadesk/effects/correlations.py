@@ -10,6 +10,7 @@ from scipy import special
 
 from metadesk.effects.estimates import ESTIMATE_ROUTES
 from metadesk.effects.generic import NoOptions
+from metadesk.effects.hypergeometric import half_half, one_one
 from metadesk.effects.measure import (
     Columns,
     Computed,
@@ -103,9 +104,10 @@ def unbiased_correlation(columns: Columns, options: UnbiasedCorrelationOptions) 
     """Correlation corrected for its small bias (Olkin & Pratt 1958, eq. 2.3)."""
     r, n = columns["ri"], columns["ni"]
     left = 1.0 - r**2
-    y = r * special.hyp2f1(0.5, 0.5, (n - 2.0) / 2.0, left)
+    large = np.maximum(n, 5.0)
+    y = r * half_half(large, r)
     if options.vtype == "UB":
-        vi = y**2 - 1.0 + (n - 3.0) / (n - 2.0) * left * special.hyp2f1(1.0, 1.0, n / 2.0, left)
+        vi = y**2 - 1.0 + (n - 3.0) / (n - 2.0) * left * one_one(large, r)
     else:
         vi = (1.0 - _at(y, n, options.vtype) ** 2) ** 2 / (n - 1.0)
     return Computed(y, vi, n, (_more_than(n, 4),))

@@ -35,7 +35,7 @@ def _margins(t: Table2x2) -> tuple[FloatVector, FloatVector]:
 def _paired(columns: Columns, options: ZeroCells) -> Table2x2:
     """Apply the zero rule; an empty row or column of a paired table is no reason to stop."""
     t = mended(columns, options)
-    return Table2x2(t.ai, t.bi, t.ci, t.di, t.total, t.reasons[:-1], t.notes)
+    return Table2x2(t.ai, t.bi, t.ci, t.di, t.total, t.reasons[:-1], t.notes[:-1])
 
 
 def paired_risk_difference(columns: Columns, options: ZeroCells) -> Computed:

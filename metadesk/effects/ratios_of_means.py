@@ -64,6 +64,18 @@ def opposite_means(columns: Columns) -> Remark:
     )
 
 
+def negative_means(columns: Columns) -> Remark:
+    """Rows whose means have no coefficient of variation."""
+    m1, m2 = columns["m1i"], columns["m2i"]
+    return Remark(
+        ~((m1 > 0) & (m2 > 0)),
+        lambda i: (
+            f"The means, {m1[i]:g} and {m2[i]:g}, must both be above 0 for a coefficient of "
+            "variation."
+        ),
+    )
+
+
 def _squared_cv(columns: Columns) -> tuple[FloatVector, FloatVector]:
     """Squared standard error of each mean over its squared mean."""
     return (
@@ -133,7 +145,9 @@ def log_cv_ratio(columns: Columns, options: VariabilityOptions) -> Computed:
     means = log_ratio_of_means(
         columns, RatioOfMeansOptions(correct=options.correct, vtype=options.vtype)
     )
-    return Computed(spread.yi - means.yi, spread.vi + means.vi, spread.ni, means.reasons)
+    return Computed(
+        spread.yi - means.yi, spread.vi + means.vi, spread.ni, (negative_means(columns),)
+    )
 
 
 def _sds(columns: Columns, context: Context) -> Inputs:

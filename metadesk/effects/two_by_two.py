@@ -132,9 +132,11 @@ def mended(columns: Columns, options: Any) -> Table2x2:
         columns = {role: np.where(kept, columns[role], np.nan) for role in CELLS}
     cells2, note = corrected(columns, CELLS, options.add, options.to, "all four cells")
     total = columns["ai"] + columns["bi"] + columns["ci"] + columns["di"]
-    empty = (columns["ai"] + columns["bi"] == 0) | (columns["ci"] + columns["di"] == 0)
-    reasons += (Remark(empty, "A group has nobody in it; both groups need at least one person."),)
-    return Table2x2(**cells2, total=total, reasons=reasons, notes=(note,))
+    nobody = (cells2["ai"] + cells2["bi"] == 0) | (cells2["ci"] + cells2["di"] == 0)
+    reasons += (Remark(nobody, "A group has nobody in it; both groups need at least one person."),)
+    bare = (columns["ai"] + columns["bi"] == 0) | (columns["ci"] + columns["di"] == 0)
+    told = Remark(bare & ~nobody, "A group has nobody in it; the effect rests on what was added.")
+    return Table2x2(**cells2, total=total, reasons=reasons, notes=(note, told))
 
 
 def _arm_average(p: FloatVector, n: FloatVector) -> float:

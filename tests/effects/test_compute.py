@@ -246,3 +246,18 @@ def test_given_estimates_are_wrapped():
 def test_double_arcsines_read_back_with_their_own_size():
     got = compute("PFT", columns(xi=[0, 7, 20], ni=[20, 50, 20]))
     assert got.natural() == pytest.approx([0, 0.14, 1])
+
+
+def test_an_empty_group_rests_on_the_constant_and_says_so():
+    # metafor 3.8-1 on the second row of dat.bourassa1996 gives 0.379489621704904.
+    got = compute("OR", columns(ai=0, bi=0, ci=6, di=9))
+    assert got.yi[0] == pytest.approx(0.379489621704904)
+    assert "A group has nobody in it; the effect rests on what was added." in got.notes[0]
+    bare = compute("OR", columns(ai=0, bi=0, ci=6, di=9), {"to": "none"})
+    assert bare.reasons == ("A group has nobody in it; both groups need at least one person.",)
+
+
+def test_negative_means_have_a_ratio_but_no_coefficient_of_variation():
+    means = columns(m1i=-8.1, sd1i=3.9, n1i=105, m2i=-8.5, sd2i=5.2, n2i=46)
+    assert compute("ROM", means).reasons == (None,)
+    assert "must both be above 0" in compute("CVR", means).reasons[0]
