@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
-from scipy.optimize import fminbound
 
 from metadesk.effects.estimates import ESTIMATE_ROUTES
 from metadesk.effects.measure import Columns, Computed, Measure, Remark, plain_scale
@@ -140,6 +139,8 @@ def _deviance(r: float, cells: FloatVector, cuts: FloatVector) -> float:
 
 def _line_search(cells: FloatVector, cuts: FloatVector) -> float:
     """Minimise the deviance over r, stopping where metafor's line search stops."""
+    from scipy.optimize import fminbound  # a third of the import of all effects, for one option
+
     return float(fminbound(_deviance, -1.0, 1.0, (cells, cuts), xtol=_COARSE))
 
 

@@ -47,12 +47,13 @@ def _options(es: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-# The reference gives a variance also where only the estimate is missing, if sizes determine it.
+# The reference gives a variance also where only the estimate is missing, if the rest determines it.
 _SIZE_ALONE = {
     "ZCOR": {"ri": 0.0, "ti": 0.0, "pi": 1.0}, "ZPCOR": {"ri": 0.0, "ti": 0.0, "pi": 1.0},
     "ZR2": {"r2i": 0.5, "Fi": 1.0}, "ABT": {"ai": 0.5}, "VR": {"sd1i": 1.0, "sd2i": 1.0},
     "VRC": {"sd1i": 1.0, "sd2i": 1.0}, "SDLN": {"sdi": 1.0}, "IRS": {"xi": 1.0},
-    "IRFT": {"xi": 1.0}, "IRSD": {"x1i": 1.0, "x2i": 1.0},
+    "IRFT": {"xi": 1.0}, "IRSD": {"x1i": 1.0, "x2i": 1.0}, "MN": {"mi": 0.0},
+    "MD": {"m1i": 0.0, "m2i": 0.0}, "MC": {"m1i": 0.0, "m2i": 0.0},
 }  # fmt: skip
 
 
