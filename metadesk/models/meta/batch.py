@@ -24,7 +24,7 @@ METHODS = ("EE", "DL", "HE", "HS", "HSk", "SJ", "PM", "EB", "DLIT", "SJIT", "PMM
 _STEPS = 100
 _FINE = 1e-10
 _GRID = 11
-_BLOCK = 400_000
+_BLOCK = 25_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -390,8 +390,13 @@ def _score(sets: _Sets, t: FloatVector, restricted: bool) -> FloatVector:
     w = sets.m / (sets.v + t)
     sw = _sum(w)
     if sets.X is not None:
-        f = _forms(sets, t)
-        return f.yPPy - (f.trP if restricted else f.sw)
+        inverse = _invert(_cross(w, sets.X))
+        b = np.einsum("bij,bj->bi", inverse, np.einsum("kb,kbi->bi", w * sets.y, sets.X))
+        u = w * (sets.y - np.einsum("kbi,bi->kb", sets.X, b))
+        if not restricted:
+            return _dot(u, u) - sw
+        hat = np.einsum("bij,bij->b", inverse, _cross(w * w, sets.X))
+        return np.asarray(_dot(u, u) - (sw - hat), dtype=np.float64)
     u = w * (sets.y - _dot(w, sets.y) / sw)
     trace = sw - _dot(w, w) / sw if restricted else sw
     return _dot(u, u) - trace

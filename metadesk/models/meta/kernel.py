@@ -205,10 +205,11 @@ class MeanKernel:
 class DesignKernel:
     """Any full-rank set of columns, through an orthonormal basis of their span."""
 
-    __slots__ = ("_G", "_Q", "_spread", "_y", "k", "p", "v")
+    __slots__ = ("_G", "_Q", "_spread", "_top", "_y", "k", "p", "v")
 
     def __init__(self, y: FloatVector, v: FloatVector, X: FloatMatrix) -> None:
         self.k, self.p, self.v = y.size, int(X.shape[1]), v
+        self._top = float(v.max())
         # |X'X| cancels against the same factor in |X'WX|, so only the span of X matters.
         self._Q: FloatMatrix = np.asarray(np.linalg.qr(X)[0], dtype=np.float64)
         y = y - y.mean() if self._spans_constant() else y
@@ -256,12 +257,18 @@ class DesignKernel:
         flat, A2 = inverse.ravel(), w2 @ self._G
         B2 = inverse.dot(A2.reshape(self.p, self.p))
         sw, sw2 = float(w.sum()), float(w.dot(w))
+        # P has k - p eigenvalues of at least 1/(max v + t): rounding must not take more away.
+        least = 1.0 / (self._top + t)
+        df = self.k - self.p
         return Forms(
             float(u.dot(r)),
             float(u.dot(u)),
             float(wu.dot(u)) - float(c.dot(inverse.dot(c))),
-            sw - float(flat.dot(A2)),
-            sw2 - 2.0 * float(flat.dot((w2 * w) @ self._G)) + float((B2 * B2.T).sum()),
+            max(sw - float(flat.dot(A2)), df * least),
+            max(
+                sw2 - 2.0 * float(flat.dot((w2 * w) @ self._G)) + float((B2 * B2.T).sum()),
+                df * least * least,
+            ),
             sw,
             sw2,
         )
@@ -276,7 +283,10 @@ class DesignKernel:
         u = w * (self._y - b @ self._Q.T)
         sw = w.sum(axis=1)
         B2 = ((w * w) @ self._G).reshape(shape)
-        return np.einsum("ij,ij->i", u, u), sw - np.einsum("mij,mji->m", inverse, B2), sw
+        trP = np.maximum(
+            sw - np.einsum("mij,mji->m", inverse, B2), (self.k - self.p) / (self._top + t)
+        )
+        return np.einsum("ij,ij->i", u, u), trP, sw
 
     def log_likelihood(self, t: float, restricted: bool) -> float:
         """Log-likelihood at ``t`` with the coefficients profiled out, all constants included."""

@@ -151,8 +151,14 @@ def kenward_roger(fit: Linear, X: FloatMatrix) -> tuple[FloatMatrix, FloatVector
     B2, B3 = Phi.dot(A2), Phi.dot(A3)
     trPP = float(w.dot(w) - 2.0 * np.trace(B3) + (B2 * B2.T).sum())
     info = 0.5 * trPP
+    plain = Phi, np.full(fit.p, float(fit.k - fit.p))
+    if not info > 0.0:
+        return plain
     adjusted = Phi + (2.0 / info) * (B3 - B2.dot(B2)).dot(Phi)
     adjusted = 0.5 * (adjusted + adjusted.T)
+    # The correction cannot shrink a variance; where rounding says so, tau² plays no part.
+    if not (np.diag(adjusted) >= np.diag(Phi)).all():
+        return plain
     slope = np.diag(B2.dot(Phi))
     shrunk = np.diag(Phi) ** 2 / np.diag(adjusted)
     return adjusted, 2.0 * info * (shrunk / slope) ** 2

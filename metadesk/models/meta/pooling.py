@@ -202,7 +202,7 @@ def _blups(
     pull = tau2.value * line.w
     leverage = vb[0, 0] if is_constant(X) else np.einsum("ij,jk,ik->i", X, vb, X)
     variance = pull * data.vi + (1.0 - pull) ** 2 * leverage
-    return pull * data.yi + (1.0 - pull) * fitted, np.sqrt(variance)
+    return pull * data.yi + (1.0 - pull) * fitted, np.sqrt(np.maximum(variance, 0.0))
 
 
 def _prediction(

@@ -160,7 +160,9 @@ def _from_q(kernel: Kernel, method: str) -> Tau2:
     else:
         value, scale = (f.yPy * k / df - k) / f.sw, k / (df * f.sw)
     t = max(value, 0.0)
-    return Tau2(t, method, scale * math.sqrt(2.0 * df + 4.0 * t * f.trP + 2.0 * t * t * f.trPP))
+    return Tau2(
+        t, method, scale * math.sqrt(max(2.0 * df + 4.0 * t * f.trP + 2.0 * t * t * f.trPP, 0.0))
+    )
 
 
 def _moments(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from metadesk.models.meta.kernel import Kernel
@@ -84,8 +86,10 @@ def profile_likelihood(kernel: Kernel, tau2: Tau2, level: float) -> Interval:
     return Interval(lower, upper, level, name)
 
 
-def _wald(tau2: Tau2, level: float) -> Interval:
+def _wald(tau2: Tau2, level: float) -> Interval | None:
     """Estimate plus and minus z standard errors, truncated at zero; poor in small samples."""
+    if math.isnan(tau2.se):
+        return None
     half = float(quantile(level)) * tau2.se
     return Interval(
         max(tau2.value - half, 0.0), tau2.value + half, level, "Wald, truncated at zero"

@@ -7,6 +7,7 @@ from metadesk.errors import SpecProblem
 from metadesk.models.meta import FixedEffect, MetaData, RandomEffects, fit_fixed, fit_random
 from metadesk.models.meta.batch import METHODS, fit_batch
 from metadesk.models.meta.kernel import DesignKernel
+from metadesk.models.meta.leave_one_out import leave_one_out
 from metadesk.models.meta.tau2 import estimate_tau2
 
 
@@ -75,3 +76,24 @@ def test_the_batch_and_the_single_kernel_agree_on_any_data(data, method):
     found = fit_batch(y[None], v[None], method=method)
     t = single.heterogeneity.tau2
     assert found.tau2[0] == pytest.approx(t, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+@pytest.mark.parametrize("mean", [0.0, 1e3])
+def test_leaving_out_by_subtraction_is_leaving_out_by_a_mask(spread, mean):
+    rng = np.random.default_rng(11)
+    v = rng.uniform(0.01, 0.3, 260)
+    y = mean + rng.normal(0, spread, 260) + rng.normal(0, np.sqrt(v))
+    data = MetaData.of(y, v)
+    found, plain = leave_one_out(data), fit_batch(y, v, mask=1 - np.eye(260))
+    assert found.tau2 == pytest.approx(plain.tau2, rel=1e-9)
+    for name in ("b", "se", "QE", "I2", "H2", "s2w", "QM"):
+        assert getattr(found, name) == pytest.approx(getattr(plain, name), rel=1e-8), name
+
+
+def test_leaving_out_each_of_a_few_studies_is_fitting_the_rest(bcg):
+    found = leave_one_out(bcg, "DL")
+    for i in range(bcg.k):
+        rest = fit_random(RandomEffects(tau2="DL", test="z"), bcg.take(np.arange(bcg.k) != i))
+        assert found.b[i, 0] == pytest.approx(rest.pooled.value)
+        assert found.tau2[i] == pytest.approx(rest.heterogeneity.tau2)

@@ -250,3 +250,18 @@ def test_a_formula_gives_the_same_fit_as_its_terms(effects, cells):
     by_terms = data_with(effects, cells, Factor("alloc"), Continuous("ablat", centre="mean"))
     a, b = fit_mixed(PLAIN, by_formula), fit_mixed(PLAIN, by_terms)
     assert (a.coefficients.b == b.coefficients.b).all()
+
+
+@pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM", "SJ", "HE", "HSk", "GENQ", "DL2"])
+@pytest.mark.parametrize("test", ["z", "hksj-guarded", "kr"])
+def test_variances_over_24_decades_are_never_an_error(method, test):
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        k = int(rng.integers(2, 8))
+        v = 10.0 ** rng.uniform(-12, 12, k)
+        y = rng.normal(size=k) * np.sqrt(v if rng.random() < 0.5 else v.mean())
+        design = build_design({"x": rng.normal(size=k)}, [Continuous("x")])
+        fit = fit_mixed(MixedEffects(method, test), MetaData.of(y, v, design=design))
+        assert np.isfinite(fit.coefficients.b).all()
+        assert np.isfinite(fit.coefficients.se).all()
+        assert fit.heterogeneity.tau2 >= 0.0
