@@ -191,3 +191,24 @@ def test_every_entry_describes_its_options():
     for entry in COUNT_MODELS:
         assert options_of(entry.options), entry.key
         assert entry.sentence.endswith(".")
+
+
+def test_large_tables_in_a_window_of_their_support_agree_with_the_whole(monkeypatch):
+    from metadesk.models.meta.glmm import families
+
+    y = [np.array([400.0, 900.0]), np.array([700.0, 650.0])]
+    n = [np.array([9000.0, 8000.0]), np.array([9500.0, 7000.0])]
+    family = Hypergeometric.of(y[0], n[0], n[1], y[0] + y[1])
+    eta = np.array([[[-0.5, 0.1]], [[-0.2, 0.4]]])
+    whole = family.terms(eta)
+    monkeypatch.setattr(families, "_SMALL_SUPPORT", 10)
+    window = family.terms(eta)
+    for a, b in zip(whole, window, strict=True):
+        assert b == pytest.approx(a, rel=1e-10)
+
+
+def test_endless_heterogeneity_is_said_and_not_taken_for_an_estimate():
+    data = CountData.of("PLO", [[26, 3, 97]], [[26, 9, 97]])
+    fit = fit_counts(CountMixed(), data)
+    assert not fit.status.converged
+    assert any(note.code == "not-converged" for note in fit.notes)

@@ -36,6 +36,8 @@ class Rule:
         steps = NODES[q]
         found = maximise(problem, start, steps[0], progress=progress)
         for finer in steps[1:]:
+            if not found.converged:
+                return found, False
             check = evaluate(problem, found.point, finer, found.mode, True)
             change = abs(float(check.value.sum()) - found.log_likelihood)
             if change <= STABLE * (1.0 + abs(found.log_likelihood)):

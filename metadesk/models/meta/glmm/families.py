@@ -94,6 +94,9 @@ class Poisson:
         return Poisson(self.y[:, units], self.constant[:, units])
 
 
+_SMALL_SUPPORT = 4000
+
+
 @dataclass(frozen=True, eq=False)
 class Hypergeometric:
     """Fisher's noncentral hypergeometric likelihood of one 2×2 table a unit, all margins given.
@@ -104,6 +107,9 @@ class Hypergeometric:
     """
 
     a: FloatMatrix
+    n1: FloatVector
+    n2: FloatVector
+    m: FloatVector
     support: FloatVector
     log_weight: FloatVector
     starts: IntVector
@@ -124,19 +130,20 @@ class Hypergeometric:
             gammaln(n1 + 1.0) - gammaln(s + 1.0) - gammaln(n1 - s + 1.0)
             + gammaln(n2 + 1.0) - gammaln(total - s + 1.0) - gammaln(n2 - total + s + 1.0)
         )  # fmt: skip
-        return cls(ai[None, :], s, log_weight, starts, lengths)
+        return cls(ai[None, :], n1i, n2i, m, s, log_weight, starts, lengths)
 
     def terms(self, eta: FloatMatrix) -> Terms:
         """Log-likelihood, score and curvature at the log odds ratio ``eta``."""
         flat = eta.reshape(-1, eta.shape[-1])
-        exponent = np.repeat(flat, self.lengths, axis=1) * self.support + self.log_weight
-        largest = np.maximum.reduceat(exponent, self.starts, axis=1)
-        exponent -= np.repeat(largest, self.lengths, axis=1)
+        support, log_weight, starts, lengths = self._window(flat)
+        exponent = np.repeat(flat, lengths, axis=1) * support + log_weight
+        largest = np.maximum.reduceat(exponent, starts, axis=1)
+        exponent -= np.repeat(largest, lengths, axis=1)
         weight = np.exp(exponent, out=exponent)
-        total = np.add.reduceat(weight, self.starts, axis=1)
-        mean = np.add.reduceat(weight * self.support, self.starts, axis=1) / total
-        distance = self.support - np.repeat(mean, self.lengths, axis=1)
-        variance = np.add.reduceat(weight * distance**2, self.starts, axis=1) / total
+        total = np.add.reduceat(weight, starts, axis=1)
+        mean = np.add.reduceat(weight * support, starts, axis=1) / total
+        distance = support - np.repeat(mean, lengths, axis=1)
+        variance = np.add.reduceat(weight * distance**2, starts, axis=1) / total
         log_likelihood = self._own_weight() + self.a * flat - largest - np.log(total)
         shape = eta.shape
         return (
@@ -144,6 +151,36 @@ class Hypergeometric:
             (self.a - mean).reshape(shape),
             -variance.reshape(shape),
         )
+
+    def _window(self, eta: FloatMatrix) -> tuple[FloatVector, FloatVector, IntVector, IntVector]:
+        """Return the part of the supports that carries weight at these values; all if it is small.
+
+        From 12 standard deviations below the mode at the smallest ``eta`` to 12 above that at the
+        largest: what is left out is below 1e-30 of the sum.
+        """
+        if self.support.size <= _SMALL_SUPPORT:
+            return self.support, self.log_weight, self.starts, self.lengths
+        first = self.support[self.starts]
+        last = first + self.lengths - 1.0
+        ends = []
+        for value, side in ((eta.min(axis=0), -1.0), (eta.max(axis=0), 1.0)):
+            mode = self._mode(value)
+            cells = (mode, self.n1 - mode, self.m - mode, self.n2 - self.m + mode)
+            sd = 1.0 / np.sqrt(sum(1.0 / (cell + 0.5) for cell in cells))
+            ends.append(np.clip(mode + side * (12.0 * sd + 20.0), first, last))
+        low, high = np.floor(ends[0] - first), np.ceil(ends[1] - first)
+        lengths = (high - low + 1.0).astype(np.int64)
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+        offset = self.starts + low.astype(np.int64) - starts
+        index = np.arange(int(lengths.sum())) + np.repeat(offset, lengths)
+        return self.support[index], self.log_weight[index], starts, lengths
+
+    def _mode(self, eta: FloatVector) -> FloatVector:
+        """Where neighbouring terms are equal: (n1 − s)(m − s) e^eta = s (n2 − m + s)."""
+        odds = np.exp(np.clip(eta, -200.0, 200.0))
+        b = odds * (self.n1 + self.m) + self.n2 - self.m
+        root = np.sqrt(np.maximum(b**2 + 4.0 * (1.0 - odds) * odds * self.n1 * self.m, 0.0))
+        return 2.0 * odds * self.n1 * self.m / np.maximum(b + root, 1e-300)
 
     def _own_weight(self) -> FloatVector:
         """Log weight of the table that was seen."""
@@ -191,5 +228,12 @@ class Hypergeometric:
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
         index = np.arange(int(lengths.sum())) + np.repeat(self.starts[units] - starts, lengths)
         return Hypergeometric(
-            self.a[:, units], self.support[index], self.log_weight[index], starts, lengths
+            self.a[:, units],
+            self.n1[units],
+            self.n2[units],
+            self.m[units],
+            self.support[index],
+            self.log_weight[index],
+            starts,
+            lengths,
         )

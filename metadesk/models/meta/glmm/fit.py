@@ -372,7 +372,17 @@ class _Report:
                     "separation",
                 )
             )
-        if not self.stable:
+        if not self.found.converged:
+            notes.append(
+                Note(
+                    "The likelihood keeps rising as the spread between studies grows: there is no "
+                    "finite estimate; the numbers shown are where the search stopped. Arms with "
+                    "nothing but events (or none) are the usual reason.",
+                    "strong",
+                    "not-converged",
+                )
+            )
+        if not self.stable and self.found.converged:
             notes.append(
                 Note(
                     "The log-likelihood still changed with the finest quadrature; the last digits "

@@ -15,6 +15,9 @@ from metadesk.models.meta.glmm.quadrature import Local, integrate
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
+LARGEST_SCALE = 12.0
+"""Standard deviation of log odds (or log rates) beyond which an estimate counts as infinite."""
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -108,7 +111,7 @@ def maximise(
     nodes: int,
     *,
     exact: bool = True,
-    iterations: int = 100,
+    iterations: int = 60,
     progress: Progress = SILENT,
 ) -> Optimum:
     """Climb to a maximum of the log-likelihood from ``start``.
@@ -134,6 +137,9 @@ def maximise(
         if not moved:
             converged = converged or decrement < 1e-8
             break
+        if _ran_away(point):
+            converged = False
+            break
     _, _, information, own_information, cross = _arrow(scaled, point, local)
     back = np.concatenate([scale, np.ones(point.scales.size)])
     return Optimum(
@@ -147,6 +153,11 @@ def maximise(
         converged=converged,
         nodes=nodes,
     )
+
+
+def _ran_away(point: Point) -> bool:
+    """Whether a spread has left all sense: its estimate is infinite, and every step costs more."""
+    return bool((np.abs(point.scales) > LARGEST_SCALE).any())
 
 
 def _arrow(
