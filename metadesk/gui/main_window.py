@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
-    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QKeySequence,
@@ -310,10 +309,6 @@ class MainWindow(QMainWindow):
     def _exported(self, written: Sequence[Path]) -> None:
         names = ", ".join(path.name for path in written)
         self.statusBar().showMessage(self.tr("Saved: {0}").format(names), 15000)
-
-    def open_folder(self, folder: Path) -> None:
-        """Show a folder in the system's file manager."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def show_tab(self, index: int) -> None:
         """Bring a tab of what was found to the front."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
 from metadesk.gui.session import Session
 from metadesk.gui.theme import icon, panel_css, set_role, tones
+
+PATIENCE_MS = 300  # what takes less needs neither progress nor a way out
 
 
 class StateStrip(QWidget):
@@ -30,6 +32,12 @@ class StateStrip(QWidget):
         self._stop.setAccessibleName(self.tr("Cancel the analysis"))
         set_role(self._stop, "flat")
         self._stop.clicked.connect(session.cancel)
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(lambda: self._show_way_out(True))
+        # whatever comes and goes in it, the strip keeps its height and the panels their place
+        self.setFixedHeight(self.fontMetrics().height() + 8)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 8, 0)
         row.setSpacing(6)
@@ -70,9 +78,15 @@ class StateStrip(QWidget):
         self._sign.setVisible(bool(sign))
         if sign:
             self._sign.setPixmap(icon(sign, colour).pixmap(QSize(16, 16)))
-        running = self.state == "running"
-        self._bar.setVisible(running)
-        self._stop.setVisible(running)
+        if self.state != "running":
+            self._patience.stop()
+            self._show_way_out(False)
+        elif not self._patience.isActive() and not self._stop.isVisible():
+            self._patience.start()
+
+    def _show_way_out(self, shown: bool) -> None:
+        self._bar.setVisible(shown)
+        self._stop.setVisible(shown)
 
     def _on_busy(self, _busy: bool, fraction: float, _what: str) -> None:
         self._bar.setRange(0, 100 if fraction > 0 else 0)

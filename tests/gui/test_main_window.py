@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QTabBar,
     QWidget,
 )
-from windows import make_workbook, open_workbook, settle
+from windows import make_desk, make_workbook, open_workbook, settle
 
 from metadesk.gui.start_page import BLANKS
 from metadesk.table.edits import SetCells, SetExcluded
@@ -212,3 +212,33 @@ def _needs_name(widget: QWidget) -> bool:
         return False
     words = widget.text() if isinstance(widget, QAbstractButton) else ""
     return not (widget.accessibleName() or words)
+
+
+def test_a_running_analysis_moves_no_panel(opened, qtbot):
+    before = opened.plot.view.viewport().size()
+    sizes = set()
+    opened.session.busy_changed.connect(
+        lambda *_: sizes.add(opened.plot.view.viewport().size().toTuple())
+    )
+    opened.session.run()
+    opened.state._show_way_out(True)
+    settle(opened, qtbot)
+    assert sizes == {before.toTuple()}
+
+
+def test_every_command_of_the_menus_has_a_title_and_a_place(window):
+    menus = {record.menu for record in window.actions_.records}
+    assert menus == {"file", "edit", "analysis", "view", "look", "help"}
+    assert all(record.title.strip() for record in window.actions_.records)
+
+
+def test_the_window_keeps_its_shape(opened, qtbot, tmp_path):
+    opened.across.setSizes([400, 900])
+    kept = opened.across.sizes()
+    opened.close()
+    again = make_desk(tmp_path)
+    qtbot.addWidget(again.window)
+    again.window.show()
+    again.window._show_workspace()
+    assert again.window.across.sizes()[0] == kept[0]
+    again.session.close()
