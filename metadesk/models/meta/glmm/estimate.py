@@ -14,6 +14,7 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatVector, IntVector
 
 NODES = {0: (1,), 1: (15, 25, 51, 101, 127), 2: (9, 13, 19, 31, 41)}
+FINE = {1: 61, 2: 31}
 STABLE = 1e-8
 _ZERO_SCALE = 1e-4
 
@@ -35,9 +36,11 @@ class Rule:
             return maximise(problem, start, self.nodes, exact=False, progress=progress), True
         steps = NODES[q]
         found = maximise(problem, start, steps[0], progress=progress)
+        if not found.converged and q:
+            # A coarse rule can mislead where spreads are wide; a fine one decides.
+            found = maximise(problem, start, FINE[q], progress=progress)
+            return found, found.converged
         for finer in steps[1:]:
-            if not found.converged:
-                return found, False
             check = evaluate(problem, found.point, finer, found.mode, True)
             change = abs(float(check.value.sum()) - found.log_likelihood)
             if change <= STABLE * (1.0 + abs(found.log_likelihood)):
