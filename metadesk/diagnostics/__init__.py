@@ -1,0 +1,1 @@
+"""Checks of a fit, to know whether the answer can be trusted."""
