@@ -208,7 +208,7 @@ def test_large_tables_in_a_window_of_their_support_agree_with_the_whole(monkeypa
 
 
 def test_endless_heterogeneity_is_said_and_not_taken_for_an_estimate():
-    data = CountData.of("PLO", [[26, 3, 97]], [[26, 9, 97]])
+    data = CountData.of("PLO", [[26, 0, 97, 0]], [[26, 9, 97, 30]])
     fit = fit_counts(CountMixed(), data)
     assert not fit.status.converged
     assert any(note.code == "not-converged" for note in fit.notes)
