@@ -301,7 +301,7 @@ class _Work:
             answer = (
                 got if isinstance(got, Computed) else self.entry.compute(got.values, self.options)
             )
-        bad = np.zeros(len(answer.yi), dtype=bool)
+        bad = ~(np.isfinite(answer.yi) & (answer.vi >= 0))
         for remark in answer.reasons:
             bad |= remark.mask
         y[good], v[good] = np.where(bad, np.nan, answer.yi), np.where(bad, np.nan, answer.vi)
@@ -323,7 +323,7 @@ class _Work:
         return np.asarray(value | spread)
 
     def _note_disagreement(self, route: Route, row: int, y: float, v: float) -> None:
-        natural = self.context.scale.to_natural
+        natural = self.context.scale.read
         mine = self.entry.routes[int(self.plan[row])]
         here, there = (float(natural(np.array(x))) for x in (self.yi[row], y))
         text = (

@@ -107,9 +107,10 @@ class Scale:
 
     def read(self, y: Any, n: Any = None) -> FloatVector:
         """Bring ``y`` to the natural scale; ``n`` is its size, where the way back depends on it."""
-        if self.with_n is None or n is None:
-            return self.to_natural(y)
-        return self.with_n(np.asarray(y, dtype=float), np.asarray(n, dtype=float))
+        with np.errstate(all="ignore"):
+            if self.with_n is None or n is None:
+                return self.to_natural(y)
+            return self.with_n(np.asarray(y, dtype=float), np.asarray(n, dtype=float))
 
     @property
     def is_identity(self) -> bool:

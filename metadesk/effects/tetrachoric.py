@@ -125,7 +125,14 @@ def _variance(r: FloatVector, h: FloatVector, k: FloatVector, cells: FloatMatrix
     information = np.zeros_like(second)
     for count, (q, slope, bend) in zip(cells, parts, strict=True):
         information += count * (slope[:, None] * slope[None, :] / q**2 - bend / q)
-    return np.asarray(np.linalg.inv(information.transpose(2, 0, 1))[:, 0, 0])
+    return np.array([_corner(each) for each in information.transpose(2, 0, 1)])
+
+
+def _corner(information: FloatMatrix) -> float:
+    """Variance of r: the first entry of the inverse, NaN where the table says nothing of r."""
+    if not np.isfinite(information).all() or np.linalg.cond(information) > 1e15:
+        return math.nan
+    return float(np.linalg.inv(information)[0, 0])
 
 
 def _deviance(r: float, cells: FloatVector, cuts: FloatVector) -> float:
@@ -155,7 +162,7 @@ def _variance_by_steps(r: float, cells: FloatVector, cuts: FloatVector) -> float
         return f(at + u + v) - f(at + u - v) - f(at - u + v) + f(at - u - v)
 
     information = np.array([[bend(u, v) for v in steps] for u in steps]) / 4e-6
-    return float(np.linalg.inv(information)[0, 0])
+    return _corner(information)
 
 
 def tetrachoric_z(columns: Columns, options: TetrachoricOptions) -> Computed:

@@ -87,3 +87,19 @@ def test_no_listed_set_contains_another():
 
 def test_a_study_that_needs_nothing_needs_nothing():
     assert missing_values("GEN", {"yi", "vi"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("measure", "known"),
+    [
+        ("COR", {"yi": 0.2, "sei": 0.0}),
+        ("PLN", {"yi": 1e4, "sei": 1.0}),
+        ("RR", {"est": 1e8, "sei": 0.5, "n1i": 2, "n2i": 3}),
+        ("RR", {"est": 2.0, "n1i": 0, "ci": 0, "n2i": 0}),
+        ("OR", {"ai": 0, "n1i": 0}),
+    ],
+)
+def test_numbers_at_the_edge_are_answered_too(measure, known):
+    got = calculate(measure, known)
+    assert len(got.solutions) == 1
+    assert all(math.isfinite(x) for x in got.solutions[0].derived.values())

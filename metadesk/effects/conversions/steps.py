@@ -95,7 +95,8 @@ def _arm_steps(g: str) -> tuple[Step, ...]:
               inverse=f"total{g}"),
         _step(f"events_of_percent{g}", f"events of group {g} from the percentage", (p, n), yes,
               lambda p, n: float(np.rint(p / 100.0 * n)), inverse=f"percent{g}"),
-        _step(f"percent{g}", f"percentage of group {g}", (yes, n), p, lambda a, n: 100.0 * a / n,
+        _step(f"percent{g}", f"percentage of group {g}", (yes, n), p,
+              lambda a, n: np.divide(100.0 * a, n),
               inverse=f"events_of_percent{g}"),
         _step(f"sd_of_se{g}", f"SD of group {g} from the SE", (se, n), sd, spread.sd_from_se,
               inverse=f"se_of_sd{g}"),
@@ -162,13 +163,21 @@ def _analysis(x: float, settings: Settings) -> float:
     return math.log(x) if x > 0 else math.nan
 
 
+def _printed(y: float, settings: Settings) -> float:
+    """A number on the analysis scale as a paper prints it; infinite where it is beyond numbers."""
+    if not settings.ratio:
+        return y
+    return math.exp(y) if y < 700.0 else math.inf
+
+
 def _to_analysis(values: Values, settings: Settings) -> Answers:
     y = _analysis(values["est"], settings)
     return ({"yi": y},) if math.isfinite(y) else ()
 
 
 def _to_natural(values: Values, settings: Settings) -> Answers:
-    return ({"est": math.exp(values["yi"]) if settings.ratio else values["yi"]},)
+    est = _printed(values["yi"], settings)
+    return ({"est": est},) if math.isfinite(est) else ()
 
 
 def _se_of_interval(values: Values, settings: Settings) -> Answers:
@@ -186,8 +195,8 @@ def _middle_of_interval(values: Values, settings: Settings) -> Answers:
 def _interval_of_se(values: Values, settings: Settings) -> Answers:
     half = float(quantile(settings.level)) * values["sei"]
     ends = (values["yi"] - half, values["yi"] + half)
-    low, high = (math.exp(x) if settings.ratio else x for x in ends)
-    return ({"lower": low, "upper": high},)
+    low, high = (_printed(x, settings) for x in ends)
+    return ({"lower": low, "upper": high},) if math.isfinite(low + high) else ()
 
 
 _ESTIMATE_STEPS: tuple[Step, ...] = (
@@ -206,7 +215,7 @@ _ESTIMATE_STEPS: tuple[Step, ...] = (
           math.nan, inverse="variance"),
     _step("se_of_z", "SE from the z statistic", ("yi", "zi"), "sei",
           lambda y, z: abs(y / z) if z and y else math.nan, inverse="z_of_se"),
-    _step("z_of_se", "z statistic from the SE", ("yi", "sei"), "zi", lambda y, s: y / s,
+    _step("z_of_se", "z statistic from the SE", ("yi", "sei"), "zi", np.divide,
           inverse="se_of_z"),
     _step("z_of_p", "z statistic from the p-value", ("yi", "pval"), "zi",
           lambda y, p: math.copysign(float(-special.ndtri(p / 2.0)), y) if 0 < p < 1 else math.nan,
@@ -269,6 +278,8 @@ def _events_of_odds_ratio(values: Values, settings: Settings) -> Answers:
 
 def _events_of_risk_ratio(values: Values, settings: Settings) -> Answers:
     """Events of group 1 from the risk ratio and group 2."""
+    if values["n2i"] <= 0:
+        return ()
     a = float(np.rint(values["n1i"] * values["est"] * values["ci"] / values["n2i"]))
     return ({"ai": a},) if 0 <= a <= values["n1i"] else ()
 
@@ -294,6 +305,8 @@ def _tables_of(odds: bool) -> Callable[[Values, Settings], Answers]:
                 a = n1 * ratio * c / n2
                 v = np.where(a < n1, 1.0 / a - 1.0 / n1 + 1.0 / c - 1.0 / n2, np.nan)
         miss = v - se**2
+        if np.isnan(miss).all():
+            return ()
         lowest = int(np.nanargmin(miss))
         crossing = np.flatnonzero((miss[:-1] >= 0) != (miss[1:] >= 0)).tolist()
         if not crossing and 0 <= miss[lowest] < 1e-3 * se**2:
