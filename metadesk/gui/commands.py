@@ -55,7 +55,7 @@ def _file(window: MainWindow) -> tuple[ActionRecord, ...]:
             partial(_has_result, window), tip=tr("Save the results workbook and the figure"),
         ),
         ActionRecord("start", tr("&Start page"), window.show_start, (), "file", "file"),
-        ActionRecord("quit", tr("&Quit"), window.close, ("Ctrl+Q",), "file"),
+        ActionRecord("quit", tr("&Quit"), window.leave, ("Ctrl+Q",), "file"),
     )  # fmt: skip
 
 

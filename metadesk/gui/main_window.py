@@ -419,8 +419,31 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.open_path(path)
 
+    def leave(self) -> None:
+        """Close the window; changes of the sheet that nobody keeps are asked about first."""
+        if not self.session.edited:
+            self.close()
+            return
+        box = QMessageBox(self)
+        box.setObjectName("leaveBox")
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText(self.tr("Close and lose your changes of the sheet?"))
+        box.setInformativeText(
+            self.tr("Export keeps the results and the data they rest on, not the sheet itself.")
+        )
+        close = box.addButton(self.tr("Close"), QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton(self.tr("Stay"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        close.clicked.connect(self.close)
+        box.open()
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Keep the window's shape, stop what runs."""
+        """Ask about changes that would be lost, keep the window's shape, stop what runs."""
+        if event.spontaneous() and self.session.edited:
+            event.ignore()
+            self.leave()
+            return
         self.settings.setValue("window/geometry", self.saveGeometry())
         self.settings.setValue("window/across", self.across.saveState())
         self.settings.setValue("window/right", self.right.saveState())

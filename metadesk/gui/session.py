@@ -242,6 +242,11 @@ class Session(QObject):
         return self.sheet.undo_stack
 
     @property
+    def edited(self) -> bool:
+        """Whether a sheet or its request was changed since it was opened."""
+        return any(not sheet.undo_stack.isClean() for sheet in self._sheets)
+
+    @property
     def busy(self) -> bool:
         """Whether an analysis is running or about to start."""
         return self._lane.busy or self._rest.isActive()

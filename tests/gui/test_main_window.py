@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
     QLineEdit,
+    QMessageBox,
     QTabBar,
     QWidget,
 )
@@ -116,6 +117,12 @@ def test_measures_that_cannot_be_formed_are_greyed_with_the_reason(opened):
     assert not item.isEnabled()
     assert "Mean" in item.toolTip()
     assert chooser.model().item(chooser.findData("OR")).isEnabled()
+
+
+def test_zero_cells_are_asked_about_only_where_there_are_cells(opened, qtbot):
+    assert opened.setup.findChild(QWidget, "measureForm") is not None
+    opened.open_blank("Ratios with intervals")
+    qtbot.waitUntil(lambda: opened.setup.findChild(QWidget, "measureForm") is None)
 
 
 def test_another_measure_changes_the_figure(opened, qtbot):
@@ -224,6 +231,19 @@ def test_a_running_analysis_moves_no_panel(opened, qtbot):
     opened.state._show_way_out(True)
     settle(opened, qtbot)
     assert sizes == {before.toTuple()}
+
+
+def test_changes_of_the_sheet_are_not_lost_without_a_question(opened, qtbot):
+    rows = opened.session.table.row_ids
+    opened.session.apply(SetExcluded(rows[:1], "Out", "Leave one out"))
+    opened.actions_["quit"].trigger()
+    box = opened.findChild(QMessageBox, "leaveBox")
+    assert opened.isVisible()
+    next(b for b in box.buttons() if b.text() == "Stay").click()
+    assert opened.isVisible()
+    opened.actions_["undo"].trigger()
+    opened.actions_["quit"].trigger()
+    assert not opened.isVisible()
 
 
 def test_every_command_of_the_menus_has_a_title_and_a_place(window):

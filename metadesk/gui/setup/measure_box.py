@@ -67,7 +67,8 @@ class MeasureBox(QWidget):
         self._fill(set(roles), suggestion.measure)
         chosen = spec.measure or suggestion.measure
         self._show_words(chosen, "" if spec.measure else suggestion.reason)
-        self._show_form(chosen, {**suggestion.options, **spec.measure_options})
+        counts = bool(chosen) and options_matter(chosen, set(roles))
+        self._show_form(chosen if counts else "", {**suggestion.options, **spec.measure_options})
 
     def _fill(self, have: set[str], suggested: str) -> None:
         from metadesk.effects import MEASURES
@@ -155,6 +156,18 @@ def missing_roles(measure: Measure, have: set[str]) -> tuple[str, ...]:
     if any(have.issuperset(route.roles) for route in measure.routes):
         return ()
     return tuple(role for role in measure.routes[0].roles if role not in have)
+
+
+def options_matter(key: str, have: set[str]) -> bool:
+    """Whether the options of a measure can change anything.
+
+    They speak of how raw data become an effect; where a sheet only reports estimates of a measure
+    that could be worked out from raw data, there is nothing to choose.
+    """
+    from metadesk.effects import MEASURES
+
+    raw = [route for route in MEASURES[key].routes if route.source == "raw"]
+    return not raw or any(have.issuperset(route.roles) for route in raw)
 
 
 def _why_not(lacking: tuple[str, ...]) -> str:
