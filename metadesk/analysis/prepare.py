@@ -20,6 +20,7 @@ from metadesk.errors import DataProblem, SpecProblem
 from metadesk.numerics.types import FloatVector
 from metadesk.table import ROLES, StudyTable, TableColumn, is_missing
 
+EMPTY_ROW = "This row is empty."
 NO_EFFECT = "No measure fits the columns of this sheet yet."
 
 
@@ -125,7 +126,6 @@ def _rows(table: StudyTable, bound: Mapping[str, TableColumn]) -> tuple[StudyRes
     n = table.n_rows
     study = table.texts(bound["study"]) if "study" in bound else ("",) * n
     year = table.texts(bound["year"]) if "year" in bound else ("",) * n
-    group = table.texts(bound["subgroup"]) if "subgroup" in bound else ("",) * n
     labels = table.with_columns(
         replace(c, role=next((r for r, b in bound.items() if b.id == c.id), c.role))
         for c in table.columns
@@ -139,10 +139,9 @@ def _rows(table: StudyTable, bound: Mapping[str, TableColumn]) -> tuple[StudyRes
                 row_id=row_id,
                 label=labels[i],
                 used=False,
-                reason="This row is empty." if empty[i] else reason or NO_EFFECT,
+                reason=reason or (EMPTY_ROW if empty[i] else NO_EFFECT),
                 by_person=reason is not None and not empty[i],
                 empty=empty[i],
-                subgroup=group[i].strip(),
                 year=year[i].strip(),
                 study=study[i].strip(),
             )
@@ -198,6 +197,6 @@ def check_usable(prepared: Prepared) -> None:
     if prepared.effects is None:
         raise DataProblem(prepared.problem)
     if not any(s.used for s in prepared.studies):
-        reasons = {s.reason for s in prepared.studies if s.reason and not s.empty}
+        reasons = dict.fromkeys(s.reason for s in prepared.studies if s.reason and not s.empty)
         first = next(iter(reasons), "The sheet has no rows.")
         raise DataProblem(f"No study can be pooled. {first}")

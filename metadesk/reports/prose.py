@@ -8,6 +8,7 @@ from metadesk.analysis.result import AnalysisResult
 from metadesk.document import format_value
 from metadesk.document.numbers import interval_text, p_phrase
 from metadesk.models import Interval
+from metadesk.table import NOT_A_STUDY
 
 
 def result_sentence(result: AnalysisResult) -> str:
@@ -46,6 +47,7 @@ def _ends(result: AnalysisResult, interval: Interval | None, name: str = "CI") -
 
 
 def _studies(result: AnalysisResult) -> str:
-    used, left = len(result.used), len(result.left_out)
+    used = len(result.used)
+    left = sum(s.reason not in NOT_A_STUDY for s in result.left_out)
     words = f"{used} {'study' if used == 1 else 'studies'}"
     return f"{words} ({left} left out)" if left else words

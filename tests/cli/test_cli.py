@@ -134,3 +134,8 @@ def test_the_command_line_does_not_load_the_window(root, tmp_path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_notes_under_the_table_are_not_counted_as_studies_left_out(tmp_path, capsys) -> None:
+    main(["analyse", str(BCG), "--out", str(tmp_path)])
+    assert "left out" not in capsys.readouterr().out
