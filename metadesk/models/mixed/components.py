@@ -76,7 +76,7 @@ def variance_components(
         name = covariance.parameters[k]
         factor = 1.0 if name == "phi" else units
         interval = None
-        if spec.intervals == "profile" and name.startswith(("Residual", "phi")):
+        if spec.intervals == "profile" and name in ("Residual", "phi"):
             interval = profile_interval(problem, optimum, k, spec, progress)
         floor = covariance.floors.get(k)
         found.append(
@@ -133,7 +133,15 @@ def profile_interval(
         start = memory["theta"].copy()
         start[at] = x
         try:
-            found = maximise(covariance, problem.n, restricted, start=start, fixed={at: x})
+            found = maximise(
+                covariance,
+                problem.n,
+                restricted,
+                start=start,
+                fixed={at: x},
+                tolerance=1e-9,
+                most=40,
+            )
         except ArithmeticError:
             return math.inf
         if np.isfinite(found.loglik):
@@ -148,36 +156,37 @@ def profile_interval(
 
 
 def _end(excess: Callable[[float], float], value: float, limit: float, *, down: bool) -> float:
-    """Walk away from the estimate until the likelihood has dropped, then solve."""
+    """Walk away from the estimate until the likelihood has dropped, then solve.
+
+    NaN where no such value is found.
+    """
+    seen: dict[float, float] = {value: -1.0}
+
+    def known(x: float) -> float:
+        if x not in seen:
+            seen[x] = excess(x)
+        return seen[x]
+
+    if down and limit == 0.0 and (value <= 1e-8 or known(1e-7 * value) <= 0):
+        return 0.0
     inner = value
-    if math.isinf(limit) or limit == 0.0:
-        step = 2.0
-        tiny = 1e-6 if down else max(value, 1e-3)
-        if value <= 1e-8 and down:
-            return 0.0
-        outer = max(value, 1e-4)
-        for _ in range(40):
-            outer = outer / step if down else outer * step + 1e-4
-            if down and outer < tiny * value:
-                return 0.0
-            if excess(outer) > 0:
-                break
-            inner = outer
-        else:
-            return limit
+    for outer in _steps(value, limit, down):
+        if known(outer) > 0:
+            break
+        inner = outer
     else:
-        outer = value
-        for share in (0.25, 0.5, 0.75, 0.9, 0.98, 1.0):
-            outer = value + share * (limit - value)
-            if excess(outer) > 0:
-                break
-            inner = outer
-        else:
-            return limit
-    if inner == value and excess(inner) > 0:
-        return value
-    root = optimize.brentq(excess, inner, outer, xtol=1e-10, rtol=1e-9)
-    return float(root)
+        return limit
+    if not math.isfinite(known(outer)):
+        return math.nan
+    return float(optimize.brentq(known, inner, outer, xtol=1e-6 * abs(outer), rtol=1e-6))
+
+
+def _steps(value: float, limit: float, down: bool) -> list[float]:
+    if limit == 0.0 and down:
+        return [value * 3.0**-k for k in range(1, 15)]
+    if math.isinf(limit):
+        return [max(value, 1e-3) * 3.0**k for k in range(1, 15)]
+    return [value + share * (limit - value) for share in (0.25, 0.5, 0.75, 0.9, 0.98, 1.0)]
 
 
 def component_quantities(

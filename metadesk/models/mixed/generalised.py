@@ -42,6 +42,7 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 STABLE = 1e-8
+ENDLESS_SD = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +177,8 @@ def fit_generalised(
     if problem.separated:
         return _without_finite_estimate(spec, problem)
     likelihood, peak, notes = _fitted(spec, problem, progress)
+    if isinstance(problem.family, Binomial) and _endless(likelihood, peak):
+        return _without_finite_estimate(spec, problem)
     limit = _poisson_limit(problem.family, peak)
     if limit:
         plain = MarginalLikelihood(_as_poisson(problem.persons), likelihood.rule)
@@ -184,6 +187,12 @@ def fit_generalised(
         likelihood = plain
         notes.append(Note(limit, "caution", "poisson-limit"))
     return _summarised(spec, problem, likelihood, peak, notes)
+
+
+def _endless(likelihood: MarginalLikelihood, peak: Peak) -> bool:
+    """Whether the likelihood rises for ever as the variation between persons grows."""
+    _, L, _ = likelihood.parts(peak.par)
+    return likelihood.q == 1 and abs(float(L[0, 0])) > ENDLESS_SD
 
 
 def _as_poisson(persons: Persons) -> Persons:
@@ -285,6 +294,8 @@ def _refined(
         stable = abs(value - peak.value) < STABLE
         if stable and peak.converged:
             return likelihood, climb(likelihood.evaluate, peak.par, peak.hessian, progress=progress)
+        if _endless(likelihood, peak):
+            break
         likelihood = finer
         peak = climb(
             likelihood.evaluate, peak.par, peak.hessian, tolerance=1e-10, progress=progress
@@ -468,11 +479,11 @@ def _treatment_ratios(table: Estimates, family: Family) -> Estimates | None:
     keep = [i for i, n in enumerate(table.names) if n != "(Intercept)"]
     if not keep:
         return None
-    b = np.exp(table.estimate[keep])
+    with np.errstate(over="ignore"):
+        b, low, high = (np.exp(v[keep]) for v in (table.estimate, table.ci_lb, table.ci_ub))
     return Estimates(
         tuple(table.names[i] for i in keep), b, b * table.se[keep], table.df[keep],
-        table.statistic[keep], table.pval[keep], np.exp(table.ci_lb[keep]),
-        np.exp(table.ci_ub[keep]), table.level, table.rule,
+        table.statistic[keep], table.pval[keep], low, high, table.level, table.rule,
     )  # fmt: skip
 
 
@@ -495,6 +506,9 @@ def _without_finite_estimate(spec: GeneralisedMixed, problem: GeneralisedProblem
     message = (
         f"Separation: {words} predicts the outcome without exception, so its maximum-likelihood "
         f"estimate is infinite."
+        if words
+        else "The likelihood rises without end as the differences between persons grow: nearly all "
+        "persons answer alike throughout, and the others follow the terms of the model."
     )
     notes = [Note(message, "strong", "separation")]
     extra: dict[str, Quantity] = {}

@@ -118,6 +118,7 @@ def linear_problem(spec: LinearMixed, data: TrialData) -> LinearProblem:
                 f"Every row is its own level of '{g.group}', so its variation cannot be told from "
                 f"the residual; choose a grouping with repeated rows."
             )
+    _check_identified(spec, groups, X)
     Q, R = np.linalg.qr(X)
     signs = np.where(np.diag(R) < 0, -1.0, 1.0)
     Q, R = Q * signs, R * signs[:, None]
@@ -136,6 +137,38 @@ def linear_problem(spec: LinearMixed, data: TrialData) -> LinearProblem:
     return LinearProblem(
         frame, y, _covariance(spec, frame, groups, augmented), R, scale, offset, groups
     )
+
+
+def _check_identified(spec: LinearMixed, groups: tuple[RandomColumns, ...], X: FloatMatrix) -> None:
+    """Refuse random effects that the residual can stand in for, row by row."""
+    for g in groups:
+        most = int(np.bincount(g.factor.codes).max())
+        m = len(g.factor.levels)
+        if X.shape[1] >= m:
+            levels = (g.factor.codes[:, None] == np.arange(m)).astype(float)
+            Q, _ = np.linalg.qr(X)
+            if np.abs(levels - Q @ (Q.T @ levels)).max() < 1e-8:
+                raise NotEstimable(
+                    f"The fixed terms already tell the {m} levels of '{g.group}' apart, so no "
+                    f"variation between them is left to estimate; leave out the sequence or other "
+                    f"terms that differ between persons."
+                )
+        if spec.residual != "treatment" and 1 < g.Z.shape[1] >= most:
+            raise NotEstimable(
+                f"No level of '{g.group}' has more than {most} rows, so {g.Z.shape[1]} random "
+                f"effects cannot be told from the residual; a random treatment effect needs each "
+                f"treatment more than once in a person."
+            )
+        if spec.residual in ("ar1", "car1") and most <= 2:
+            raise NotEstimable(
+                f"No level of '{g.group}' has more than two rows, so autocorrelation cannot be "
+                f"told from a level for each of them; leave one of the two out."
+            )
+    if groups and spec.residual in ("cs", "un"):
+        raise SpecProblem(
+            "Compound symmetric or unstructured residuals already hold the differences between "
+            "persons; choose no random effects with them."
+        )
 
 
 def _residual_columns(spec: LinearMixed, data: TrialData) -> list[str]:

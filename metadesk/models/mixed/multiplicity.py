@@ -78,9 +78,9 @@ def studentised_range_sf(q: float, k: int, df: float) -> float:
         return 1.0
     if math.isinf(df):
         return 1.0 - float(_range_cdf(np.array([q]), k)[0])
-    nodes, weights = np.polynomial.legendre.leggauss(160)
+    nodes, weights = np.polynomial.legendre.leggauss(300)
     spread = 1 / math.sqrt(2 * df)
-    low = math.log(max(1e-6, 1 - 12 * spread)) if spread < 0.08 else -12.0 * max(1.0, 2 / df)
+    low = -40.0 / df if df < 300 else math.log(1 - 12 * spread)
     high = math.log(1 + 12 * spread) + 0.5
     u = low + (nodes + 1) * (high - low) / 2
     log_density = (

@@ -51,6 +51,8 @@ class _Climb:
     fixed: dict[int, float] = field(default_factory=dict)
     factors: dict[int, FloatMatrix] = field(default_factory=dict)
     steps: int = 0
+    tolerance: float = 1e-17
+    most: int = MOST_STEPS
 
     def criterion(self, theta: FloatVector) -> Criterion | None:
         m = self.covariance.moments(theta)
@@ -123,18 +125,21 @@ def maximise(
     *,
     start: FloatVector | None = None,
     fixed: dict[int, float] | None = None,
+    tolerance: float = 1e-17,
+    most: int = MOST_STEPS,
     progress: Progress = SILENT,
 ) -> Optimum:
     """Find the covariance parameters with the largest likelihood.
 
-    ``fixed`` holds parameters (by position) at a value, for profiles.
+    ``fixed`` holds parameters (by position) at a value, for profiles; ``tolerance`` is the Newton
+    decrement at which the climb ends, after at the ``most`` so many steps.
 
     Raises
     ------
     ArithmeticError
         If no admissible starting value is found.
     """
-    climb = _Climb(covariance, n, restricted, dict(fixed or {}))
+    climb = _Climb(covariance, n, restricted, dict(fixed or {}), tolerance=tolerance, most=most)
     theta = covariance.start() if start is None else start.copy()
     for k, value in climb.fixed.items():
         theta[k] = value
@@ -148,7 +153,7 @@ def maximise(
         raise ArithmeticError("no admissible starting value")
     raised: dict[int, int] = {}
     converged = False
-    while climb.steps < MOST_STEPS:
+    while climb.steps < climb.most:
         theta, here, converged, stuck = _newton(climb, theta, here, progress)
         if stuck >= 0:
             theta, here = _lower_rank(climb, stuck, theta, here)
@@ -176,7 +181,7 @@ def _newton(
 ) -> tuple[FloatVector, Criterion, bool, int]:
     """Climb in the present chart; the last value names a block that has hit its edge, or is -1."""
     limited: dict[int, int] = {}
-    while climb.steps < MOST_STEPS:
+    while climb.steps < climb.most:
         climb.steps += 1
         if climb.steps % 4 == 0:
             progress.step(climb.steps / MOST_STEPS, "Fitting the covariance")
@@ -191,7 +196,7 @@ def _newton(
             H = H + slope[k] * second
         direction = _direction(H, J.T @ expected @ J, g)
         decrement = float(-g @ direction)
-        if decrement < 1e-18 * max(1.0, abs(here.value)) or decrement < 1e-17:
+        if decrement < max(1e-18 * abs(here.value), climb.tolerance):
             return theta, here, True, -1
         length, blocking = _longest_step(climb, theta, J @ direction)
         if blocking >= 0:

@@ -34,17 +34,17 @@ def gauss_hermite(points: int) -> Rule:
     """Gauss–Hermite rule for functions near a normal density; one point is Laplace's method."""
     x, w = np.polynomial.hermite_e.hermegauss(points)
     name = "Laplace" if points == 1 else f"adaptive Gauss–Hermite, {points} points"
-    nodes: FloatVector = np.asarray(x, dtype=np.float64)
-    weights: FloatVector = np.asarray(w * np.exp(x**2 / 2), dtype=np.float64)
+    nodes = np.array(x.tolist())
+    weights = np.array((w * np.exp(x**2 / 2)).tolist())
     return Rule(name, nodes, weights)
 
 
 def trapezoid(step: float, reach: float) -> Rule:
     """Equal steps: converges faster than any power where the integrand is smooth and dies out."""
     half = math.ceil(reach / step)
-    nodes = np.arange(-half, half + 1) * step
+    nodes = np.array([step * i for i in range(-half, half + 1)])
     name = f"trapezoidal rule, {len(nodes)} points"
-    return Rule(name, nodes, np.full(len(nodes), step))
+    return Rule(name, nodes, np.full(len(nodes), step, dtype=np.float64))
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,8 @@ class TrialData:
         ------
         DataProblem
             With one sentence: a missing column, an outcome that is not a number, two rows for one
-            person and period, a person in two sequences, a treatment that contradicts the sequence.
+            person and period. What leaves an answer that is still right (a person in two
+            sequences, a treatment that contradicts the sequence) is a note instead.
         """
         for role, name in roles.filled().items():
             if name not in columns:
@@ -203,7 +204,6 @@ def _checked(
         for role, name in roles.filled().items()
         if role in ("subject", "sequence", "period", "treatment", "cycle")
     }
-    _check_sequences(plan)
     _check_duplicates(plan, columns, roles, repeated)
     outcome = _outcome(columns, roles, words_allowed)
     missing_outcome = (
@@ -256,20 +256,23 @@ def _outcome(
     return values
 
 
-def _check_sequences(plan: Mapping[str, Factor]) -> None:
+def _two_sequences(plan: Mapping[str, Factor]) -> str:
+    """Sentence about the first person who stands in two sequences."""
     if "subject" not in plan or "sequence" not in plan:
-        return
+        return ""
     subject, sequence = plan["subject"], plan["sequence"]
     both = ~(subject.missing | sequence.missing)
     pairs = np.unique(np.stack([subject.codes[both], sequence.codes[both]]), axis=1)
     persons, counts = np.unique(pairs[0], return_counts=True)
-    if (counts > 1).any():
-        person = persons[np.argmax(counts > 1)]
-        where = [sequence.levels[s] for s in pairs[1][pairs[0] == person]]
-        raise DataProblem(
-            f"Subject {subject.levels[person]} stands in two sequences, {where[0]} and {where[1]}; "
-            f"a person is randomised to one sequence, so correct the sequence or the subject."
-        )
+    if not (counts > 1).any():
+        return ""
+    person = persons[np.argmax(counts > 1)]
+    where = [sequence.levels[s] for s in pairs[1][pairs[0] == person]]
+    return (
+        f"Subject {subject.levels[person]} stands in two sequences, {where[0]} and {where[1]}; a "
+        f"person is randomised to one sequence, so correct the sequence or the subject. Until then "
+        f"all rows of this name count as one person, and sequence terms are not to be trusted."
+    )
 
 
 def _check_duplicates(
@@ -349,6 +352,9 @@ def _notes(plan: Mapping[str, Factor], excluded: tuple[ExcludedRow, ...]) -> tup
         reasons = Counter(e.reason for e in excluded)
         words = "; ".join(f"{count} because {why}" for why, count in reasons.items())
         notes.append(Note(f"{len(excluded)} rows are not used: {words}.", "note", "rows-excluded"))
+    doubled = _two_sequences(plan)
+    if doubled:
+        notes.append(Note(doubled, "strong", "two-sequences"))
     contradiction = _contradiction(plan)
     if contradiction:
         notes.append(Note(contradiction, "strong", "treatment-contradicts-sequence"))
