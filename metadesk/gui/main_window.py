@@ -148,11 +148,11 @@ class MainWindow(QMainWindow):
     def start(self) -> None:
         """Fill what needs the catalogues; called when these are loaded, after the first paint."""
         self._ready = True
+        if self._pending is not None:
+            self.open_path(self._pending)  # is read while the panels are filled
         self.setup.start()
         self.plot.start()
         self._refresh()
-        if self._pending is not None:
-            self.open_path(self._pending)
 
     # -- what can be done -------------------------------------------------------------------------
 
