@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 
 from metadesk import __version__
 from metadesk.gui.dialogs.about import CrashDialog
-from metadesk.gui.jobs import Lane, Tell, sentence_of
+from metadesk.gui.jobs import Tell, sentence_of
 from metadesk.gui.main_window import MainWindow
 from metadesk.gui.session import Session
 from metadesk.gui.theme import apply_theme
@@ -73,7 +73,7 @@ class Desk(QObject):
         self._loading = False
         self.session = session or Session()
         self.window = MainWindow(self.session, settings)
-        self._lane = Lane(self.session.pool, newest_wins=False, parent=self)
+        self._lane = self.session.new_lane(newest_wins=False)
         self._lane.done.connect(self._loaded)
         self._lane.failed.connect(lambda _, sentence: self.session.message.emit(sentence))
         hints = QApplication.styleHints()

@@ -118,6 +118,7 @@ class Lane(QObject):
         self._newest_wins = newest_wins
         self._jobs: dict[int, Job] = {}
         self._ended_jobs: list[Job] = []
+        self._closed = False
         self._heard: set[int] = set()
         self._number = 0
         self._voice = JobSignals(self)
@@ -138,7 +139,9 @@ class Lane(QObject):
         return self._number
 
     def start(self, work: Work) -> int:
-        """Start ``work`` in a thread and return its job number."""
+        """Start ``work`` in a thread and return its job number; after closing nothing starts."""
+        if self._closed:
+            return self._number
         if self._newest_wins:
             self._forget()
         if self._pool.activeThreadCount() == 0:
@@ -167,6 +170,7 @@ class Lane(QObject):
 
     def close(self, seconds: float = 2.0) -> bool:
         """Call off all jobs and wait for them; return whether they ended in time."""
+        self._closed = True
         jobs = tuple(self._jobs.values())
         self._forget()
         until = time.monotonic() + seconds

@@ -62,7 +62,7 @@ class MainWindow(QMainWindow):
         self.recent = RecentFiles(settings)
         self._ready = False
         self._pending: Path | None = None
-        self._opener = Opener(session.pool, self)
+        self._opener = Opener(session, self)
         self._opener.opened.connect(self._show_book)
         self._opener.failed.connect(self._say_problem)
         self._build()

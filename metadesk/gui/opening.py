@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThreadPool, Signal
+from PySide6.QtCore import QObject, Signal
 
-from metadesk.gui.jobs import Lane, Tell
+from metadesk.gui.jobs import Tell
+from metadesk.gui.session import Session
 from metadesk.numerics.progress import Progress
 from metadesk.table import StudyTable
 
@@ -27,9 +28,9 @@ class Opener(QObject):
     opened = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, pool: QThreadPool, parent: QObject | None = None) -> None:
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._lane = Lane(pool, newest_wins=True, parent=self)
+        self._lane = session.new_lane(newest_wins=True)
         self._lane.done.connect(lambda _, book: self.opened.emit(book))
         self._lane.failed.connect(lambda _, sentence: self.failed.emit(sentence))
 

@@ -8,6 +8,7 @@ newest request wins, and until its answer is here the old result stays, marked o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -157,7 +158,8 @@ class Session(QObject):
         self._check = check
         self.pool = QThreadPool(self)
         self.pool.setMaxThreadCount(3)
-        self._lane = Lane(self.pool, newest_wins=True, parent=self)
+        self._lanes: list[Lane] = []
+        self._lane = self.new_lane(newest_wins=True)
         self._lane.part.connect(self._on_part)
         self._lane.failed.connect(self._on_failed)
         self._lane.progress.connect(self._on_progress)
@@ -383,7 +385,17 @@ class Session(QObject):
     def close(self, seconds: float = 2.0) -> bool:
         """Stop everything and wait for the worker; return whether it ended in time."""
         self._rest.stop()
-        return self._lane.close(seconds)
+        for lane in self._lanes:
+            lane.cancel()
+        until = time.monotonic() + seconds
+        ended = [lane.close(max(0.0, until - time.monotonic())) for lane in self._lanes]
+        return all(ended)
+
+    def new_lane(self, *, newest_wins: bool) -> Lane:
+        """Make a lane of work of its own, which ends with the session."""
+        lane = Lane(self.pool, newest_wins=newest_wins, parent=self)
+        self._lanes.append(lane)
+        return lane
 
     def _request(self) -> None:
         """Ask for a run after a short rest, so that a burst of edits is one request."""

@@ -300,6 +300,14 @@ def test_closing_while_a_fit_runs_ends_it_in_time(qtbot):
     assert session.close(2.0)
 
 
+def test_after_closing_nothing_starts(qtbot):
+    session = Session(FakeEngine(), check=lambda table: ())
+    lane = session.new_lane(newest_wins=False)
+    session.close()
+    lane.start(lambda progress, tell: None)
+    assert not lane.busy
+
+
 def test_cells_without_a_role_touch_no_row():
     table = sheet()
     after, _ = Put(0, 3, 99).apply(table)

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from metadesk.figure import Page
 from metadesk.gui.forms import OptionsForm, QuietCombo
-from metadesk.gui.jobs import Lane, Tell
+from metadesk.gui.jobs import Tell
 from metadesk.gui.results.page_view import PageView
 from metadesk.gui.session import Session
 from metadesk.gui.sheet.reason_menu import ReasonMenu
@@ -55,7 +55,7 @@ class PlotPane(QWidget):
         self._key = "forest"
         self._drawn: AnalysisResult | None = None
         self._ready = False
-        self._lane = Lane(session.pool, newest_wins=True, parent=self)
+        self._lane = session.new_lane(newest_wins=True)
         self._lane.done.connect(self._on_page)
         self._lane.failed.connect(lambda _, sentence: self._say(sentence))
         self._worded: list[QToolButton] = []
