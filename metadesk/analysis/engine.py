@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from metadesk import __version__
-from metadesk.analysis.fitting import fit_model
+from metadesk.analysis.fitting import fit_model, model_label
+from metadesk.analysis.permuting import permuted
 from metadesk.analysis.prepare import Prepared, check_usable, prepare
 from metadesk.analysis.presets import DEFAULT_PRESET, PRESETS
 from metadesk.analysis.readers import READERS, read_effects
@@ -20,11 +21,11 @@ from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.subgroups import analysed_subgroups, subgroup_words
 from metadesk.document import Note
 from metadesk.effects.measures import MEASURES
-from metadesk.errors import MetadeskError
+from metadesk.errors import DataProblem, MetadeskError, NotEstimable, SpecProblem
 from metadesk.models import FitResult
 from metadesk.models.meta import MODELS
 from metadesk.numerics.progress import SILENT, Progress
-from metadesk.numerics.types import IntVector
+from metadesk.numerics.types import FloatVector, IntVector
 from metadesk.table import StudyTable
 
 __all__ = ["Prepared", "fit", "prepare", "run"]
@@ -88,8 +89,9 @@ def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> An
     prepared = replace(prepared, studies=_marked(prepared.studies, found.dropped))
     main = fit_model(spec.model, spec.model_options, spec.level, found.data, progress)
     progress.step(0.7, "Fixed and random effects beside it")
-    companions = _companions(prepared, main, progress)
+    companions, beside = _companions(prepared, main, progress)
     subgroups = analysed_subgroups(prepared, found, progress) if spec.subgroup else None
+    permutation, unpermuted = permuted(spec, found, progress)
     studies = _weighted(prepared.studies, main, companions, found.rows)
     return replace(
         blank,
@@ -97,8 +99,9 @@ def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> An
         main=main,
         companions=companions,
         subgroups=subgroups,
-        design=getattr(found.data, "design", None),
-        notes=main.notes + _row_notes(prepared.studies),
+        design=getattr(found.data, "design", None) or found.design,
+        permutation=permutation,
+        notes=main.notes + beside + unpermuted + _row_notes(prepared.studies),
         settings=settings_of(prepared, main),
     )
 
@@ -114,23 +117,35 @@ def _marked(
     )
 
 
-def _companions(prepared: Prepared, main: FitResult, progress: Progress) -> tuple[Companion, ...]:
-    """Fixed and random effects always stand side by side, then what else was asked for."""
+def _companions(
+    prepared: Prepared, main: FitResult, progress: Progress
+) -> tuple[tuple[Companion, ...], tuple[Note, ...]]:
+    """Fixed and random effects always stand side by side, then what else was asked for.
+
+    A model that cannot be fitted to these data is named in a note; the others still stand.
+    """
     spec = prepared.spec
     data = read_effects(prepared, {}).data
-    fits = []
+    fits: list[Companion] = []
+    notes: list[Note] = []
     for key, options in (("random", PRESETS[DEFAULT_PRESET].model_options), ("fixed", {})):
         found = main if spec.model == key else fit_model(key, options, spec.level, data, progress)
         fits.append(Companion(key, MODELS[key].title, found))
     for number, other in enumerate(spec.compare, start=1):
         progress.step(0.8, "Other models beside it")
         key, options = str(other["model"]), other.get("options", {})
+        label = str(other.get("label", "")) or model_label(
+            key, options, str(other.get("moderators", ""))
+        )
         wanted = replace(spec, model=key, moderators=str(other.get("moderators", "")))
-        read = READERS[MODELS[key].reads](replace(prepared, spec=wanted), options)
-        fit = fit_model(key, options, spec.level, read.data, progress)
-        label = str(other.get("label", "")) or fit.title
+        try:
+            read = READERS[MODELS[key].reads](replace(prepared, spec=wanted), options)
+            fit = fit_model(key, options, spec.level, read.data, progress)
+        except (DataProblem, NotEstimable, SpecProblem) as problem:
+            notes.append(Note(f"Beside it, {label}: {problem}", "caution", "not-beside"))
+            continue
         fits.append(Companion(f"other-{number}", label, fit))
-    return tuple(fits)
+    return tuple(fits), tuple(notes)
 
 
 def _weighted(
@@ -140,10 +155,18 @@ def _weighted(
     rows: IntVector,
 ) -> tuple[StudyResult, ...]:
     fixed = next((c.fit for c in companions if c.key == "fixed"), None)
-    mine = dict(zip(rows.tolist(), _list(main), strict=False))
+    mine = _by_row(rows, main.weights)
+    fitted, blup, spread = (_by_row(rows, v) for v in (main.fitted, main.blup, main.blup_se))
     beside = iter(_list(fixed))
     return tuple(
-        replace(s, weight=mine.get(i, math.nan), weight_fixed=next(beside, math.nan))
+        replace(
+            s,
+            weight=mine.get(i, math.nan),
+            weight_fixed=next(beside, math.nan),
+            fitted=fitted.get(i, math.nan),
+            blup=blup.get(i, math.nan),
+            blup_se=spread.get(i, math.nan),
+        )
         if s.used
         else s
         for i, s in enumerate(studies)
@@ -153,6 +176,13 @@ def _weighted(
 def _grouped(studies: tuple[StudyResult, ...], prepared: Prepared) -> tuple[StudyResult, ...]:
     words = subgroup_words(prepared)
     return tuple(replace(s, subgroup=w) for s, w in zip(studies, words, strict=True))
+
+
+def _by_row(rows: IntVector, values: FloatVector | None) -> dict[int, float]:
+    """Values by position; none where the model counts other studies than the sheet's rows."""
+    if values is None or values.size != rows.size:
+        return {}
+    return dict(zip(rows.tolist(), values.tolist(), strict=True))
 
 
 def _list(found: FitResult | None) -> list[float]:

@@ -22,6 +22,16 @@ def fit_model(
     return MODELS[key].fit(model_options(key, options, level), data, progress)
 
 
+def model_label(key: str, options: Mapping[str, Any], moderators: str = "") -> str:
+    """The name of a model among others: its title, what was chosen first, its moderators."""
+    entry = MODELS[key]
+    first = next(o for o in options_of(entry.options) if o.kind in ("choice", "text"))
+    chosen = options.get(first.name, first.default)
+    words = f"{entry.title}, {chosen}" if chosen in first.choices else entry.title
+    reads = entry.reads in ("moderators", "levels")
+    return f"{words}, {moderators}" if moderators and reads else words
+
+
 def model_options(key: str, options: Mapping[str, Any], level: float) -> Any:
     """The options of a model as its own dataclass.
 

@@ -17,17 +17,22 @@ from metadesk.analysis.prepare import Prepared
 from metadesk.analysis.result import StudyResult
 from metadesk.errors import DataProblem, SpecProblem
 from metadesk.models.meta.data import MetaData
+from metadesk.models.meta.design import Design
 from metadesk.numerics.types import FloatVector, IntVector
 from metadesk.table import StudyTable, TableColumn, is_missing, number_in, shown
 
 
 @dataclass(frozen=True, eq=False)
 class ModelInput:
-    """What a model reads: ``rows`` are positions, ``dropped`` maps others to reasons."""
+    """What a model reads: ``rows`` are positions, ``dropped`` maps others to reasons.
+
+    ``design`` holds the moderators where the data do not hold them themselves.
+    """
 
     data: Any
     rows: IntVector
     dropped: Mapping[int, str] = field(default_factory=dict)
+    design: Design | None = None
 
 
 Reader = Callable[[Prepared, Mapping[str, Any]], ModelInput]
@@ -114,7 +119,7 @@ def read_levels(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
         effects.yi, effects.vi, X=effects.X, names=effects.names, slab=effects.slab,
         factors=factors,
     )  # fmt: skip
-    return ModelInput(data, rows, dropped)
+    return ModelInput(data, rows, dropped, effects.design)
 
 
 READERS: Mapping[str, Reader] = {

@@ -16,6 +16,7 @@ from metadesk.effects.measure import Measure, Scale
 from metadesk.effects.measures import MEASURES
 from metadesk.models import FitResult
 from metadesk.models.meta.design import Design
+from metadesk.models.meta.permutation import PermutationTest
 from metadesk.models.meta.subgroups import SubgroupAnalysis
 
 RESULT_VERSION = 1
@@ -29,7 +30,9 @@ class StudyResult:
     scale (ratios as ratios) at the spec's level. ``reason`` is empty for a row that was used;
     ``by_person`` tells an exclusion from a row that has no effect; ``empty`` rows hold nothing and
     are not studies. ``weight`` is in percent of the main model, ``weight_fixed`` of the fixed
-    effect beside it.
+    effect beside it. ``fitted`` is what the main model expects of the study from its moderators,
+    ``blup`` its best prediction of the study's true effect, with standard error ``blup_se``; both
+    are on the analysis scale, NaN where the model has none.
     """
 
     row_id: int
@@ -45,6 +48,9 @@ class StudyResult:
     upper: float = math.nan
     weight: float = math.nan
     weight_fixed: float = math.nan
+    fitted: float = math.nan
+    blup: float = math.nan
+    blup_se: float = math.nan
     route: str = ""
     route_title: str = ""
     notes: tuple[str, ...] = ()
@@ -96,8 +102,9 @@ class Setting:
 class AnalysisResult:
     """What one request found in one sheet.
 
-    ``companions`` are the models side by side, random and fixed effects always first; ``subgroups``
-    and ``design`` (the moderators of the main fit) are there when they were asked for.
+    ``companions`` are the models side by side, random and fixed effects always first;
+    ``subgroups``, ``design`` (the moderators of the main fit) and ``permutation`` are there when
+    they were asked for.
 
     ``main`` is None when nothing could be pooled; ``problem`` then says why in one sentence, and
     whatever is known about the studies is still here. ``fingerprint`` identifies spec and data.
@@ -115,6 +122,7 @@ class AnalysisResult:
     settings: tuple[Setting, ...] = ()
     subgroups: SubgroupAnalysis | None = None
     design: Design | None = None
+    permutation: PermutationTest | None = None
     fingerprint: str = ""
     sheet: str = ""
     source: str = ""

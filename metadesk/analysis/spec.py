@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from metadesk.errors import FileProblem, SpecProblem
 
 SPEC_VERSION = 1
+MOST_PERMUTATIONS = 1_000_000
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -41,8 +42,12 @@ class AnalysisSpec:
     sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``. ``subgroup`` names
     a column, ``subgroup_tau2`` says whether its groups share one tau². ``compare`` lists further
     models to stand beside the main one, each with ``model``, ``options`` and ``moderators``.
+    ``predict_at`` lists values of the moderators at which the model is asked what it expects;
+    ``permutations`` is how many rearrangements a permutation test makes, 0 for none.
     ``routes`` maps a row id to the route a person chose for it.
     """
+
+    kind: ClassVar[str] = "studies"
 
     measure: str = ""
     model: str = "random"
@@ -54,6 +59,8 @@ class AnalysisSpec:
     subgroup: str = ""
     subgroup_tau2: str = "separate"
     compare: tuple[Mapping[str, Any], ...] = ()
+    predict_at: tuple[Mapping[str, Any], ...] = ()
+    permutations: int = 0
     routes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     sheet: str = ""
     labels: Labels = field(default_factory=Labels)
@@ -104,12 +111,22 @@ class AnalysisSpec:
             if name in values and not isinstance(values[name], Mapping):
                 raise SpecProblem(f"'{name}' in the spec must be a block of names and values.")
         if "labels" in values:
-            values["labels"] = _labels(values["labels"])
+            values["labels"] = read_labels(values["labels"])
         if "routes" in values:
             values["routes"] = {int(k): str(v) for k, v in values["routes"].items()}
         if values.get("subgroup_tau2", "separate") not in ("separate", "common"):
             raise SpecProblem("'subgroup_tau2' in the spec is separate or common.")
         values["compare"] = tuple(_other_model(one) for one in values.get("compare", ()))
+        values["predict_at"] = tuple(_place(one) for one in values.get("predict_at", ()))
+        many = values.get("permutations", 0)
+        if (
+            isinstance(many, bool)
+            or not isinstance(many, int)
+            or not 0 <= many <= MOST_PERMUTATIONS
+        ):
+            raise SpecProblem(
+                f"'permutations' is a whole number up to {MOST_PERMUTATIONS:,}, 0 for none."
+            )
         level = values.get("level", 0.95)
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
             raise SpecProblem(
@@ -128,7 +145,17 @@ def _other_model(given: Any) -> Mapping[str, Any]:
     return dict(given)
 
 
-def _labels(given: Mapping[str, Any]) -> Labels:
+def _place(given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping) or not given:
+        raise SpecProblem(
+            "'predict_at' in the spec is a list of places, each with a value for every moderator, "
+            'such as {"ablat": 33}.'
+        )
+    return dict(given)
+
+
+def read_labels(given: Mapping[str, Any]) -> Labels:
+    """Read the words of a request from what JSON held."""
     known = [f.name for f in fields(Labels)]
     for name in given:
         if name not in known:
@@ -139,7 +166,12 @@ def _labels(given: Mapping[str, Any]) -> Labels:
 
 
 def read_spec(path: Path) -> AnalysisSpec:
-    """Read a request from a JSON file."""
+    """Read a request for studies from a JSON file."""
+    return AnalysisSpec.from_plain(read_spec_file(path))
+
+
+def read_spec_file(path: Path) -> Mapping[str, Any]:
+    """What a spec file holds, as one JSON object."""
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
@@ -148,4 +180,4 @@ def read_spec(path: Path) -> AnalysisSpec:
         raise FileProblem(f"The spec '{path}' is not valid JSON: {problem}.") from None
     if not isinstance(given, Mapping):
         raise SpecProblem(f"The spec '{path}' must hold one JSON object.")
-    return AnalysisSpec.from_plain(given)
+    return given

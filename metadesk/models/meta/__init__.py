@@ -63,6 +63,7 @@ MODELS.add(
         options=MixedEffects,
         fit=fit_mixed,
         reads="moderators",
+        fewest=3,
     ),
     StudyModel(
         key="mh",

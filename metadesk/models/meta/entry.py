@@ -19,6 +19,7 @@ class StudyModel:
     ('moderators'), the counts of two arms ('two-arms'), any counts ('counts'), or a grouping of
     rows ('levels'). ``measures`` names the measures it is for; empty means any. ``equation`` is
     the occurrence equation, with ``{effect}`` and ``{moderators}`` to be put in the sheet's words.
+    ``fewest`` is the number of studies below which it says nothing.
     ``fit(options, data, progress)`` computes it.
     """
 
@@ -34,3 +35,13 @@ class StudyModel:
     reads: Reads = "effects"
     measures: tuple[str, ...] = ()
     advanced: bool = False
+    fewest: int = 1
+
+    @property
+    def shelf(self) -> Family:
+        """The family under which a person looks for it.
+
+        Models of counts, of moderators and of levels stand with the mixed models that they are,
+        whatever their own assumption about the true effects.
+        """
+        return "mixed" if self.reads in ("moderators", "counts", "levels") else self.family

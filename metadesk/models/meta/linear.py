@@ -166,8 +166,9 @@ def kenward_roger(fit: Linear, X: FloatMatrix) -> tuple[FloatMatrix, FloatVector
 
 def _guard_acted(scale: float) -> Note:
     return Note(
-        f"The effects agree more closely than chance would have them (Hartung–Knapp factor "
-        f"{scale:.3g}); the guard kept the classic standard error.",
+        f"The Hartung–Knapp scale factor came out as {scale:.3g}, below 1, and would have made "
+        "the standard error smaller than the classic one; the guard set it to 1. The test keeps "
+        "its t distribution.",
         "note",
         "hk-guard",
         "Jackson et al. (2017)",

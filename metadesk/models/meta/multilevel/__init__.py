@@ -27,6 +27,7 @@ DEPENDENT_MODELS: tuple[StudyModel, ...] = (
         options=Multilevel,
         fit=fit_multilevel,
         reads="levels",
+        fewest=3,
     ),
 )
 

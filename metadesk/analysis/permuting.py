@@ -1,0 +1,31 @@
+"""The permutation test beside the main model, when it was asked for."""
+
+from __future__ import annotations
+
+from metadesk.analysis.fitting import model_options
+from metadesk.analysis.readers import ModelInput
+from metadesk.analysis.spec import AnalysisSpec
+from metadesk.document import Note
+from metadesk.errors import SpecProblem
+from metadesk.models.meta.mixed_effects import MixedEffects
+from metadesk.models.meta.permutation import Permutation, PermutationTest, permutation_test
+from metadesk.models.meta.random_effects import RandomEffects
+from metadesk.numerics.progress import Progress
+
+
+def permuted(
+    spec: AnalysisSpec, read: ModelInput, progress: Progress
+) -> tuple[PermutationTest | None, tuple[Note, ...]]:
+    """Test by permutation, or say in a note why this model cannot be tested so."""
+    if not spec.permutations:
+        return None, ()
+    model = model_options(spec.model, spec.model_options, spec.level)
+    if not isinstance(model, RandomEffects | MixedEffects):
+        words = "The permutation test is for random effects and meta-regression; none was made."
+        return None, (Note(words, "note", "no-permutation"),)
+    progress.step(0.8, "Permutation test")
+    try:
+        options = Permutation(iterations=max(spec.permutations, 99))
+        return permutation_test(model, read.data, options, progress), ()
+    except SpecProblem as problem:
+        return None, (Note(str(problem), "caution", "no-permutation"),)

@@ -1,0 +1,76 @@
+"""Which models the data can carry, and why not the others; by the catalogue's own entries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from metadesk.effects.measures import MEASURES
+from metadesk.models.meta.entry import StudyModel
+from metadesk.table import StudyTable
+
+ONE_ARM = (("xi", "ni"), ("xi", "mi"), ("xi", "ti"))
+TWO_ARMS = (("ai", "ci", "n1i", "n2i"), ("ai", "ci", "bi", "di"), ("x1i", "t1i", "x2i", "t2i"))
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What matters of a sheet to the choice of a model: its measure, roles, studies and groups.
+
+    ``k`` counts the studies that can be pooled; ``several_rows`` says whether a study (or the
+    cluster that holds it) has more than one of them.
+    """
+
+    measure: str
+    roles: frozenset[str]
+    k: int
+    several_rows: bool
+
+
+def carried(
+    table: StudyTable, measure: str, k: int, roles: frozenset[str] | None = None
+) -> Carried:
+    """Look at a sheet."""
+    have = frozenset(table.roles) if roles is None else roles
+    return Carried(measure, have, k, gives_several_rows(table))
+
+
+def gives_several_rows(table: StudyTable) -> bool:
+    """Whether the cluster column, else the study column, holds a word twice."""
+    column = table.with_role("cluster") or table.with_role("study")
+    if column is None:
+        return False
+    words = [
+        word.strip().casefold()
+        for row_id, word in zip(table.row_ids, table.texts(column), strict=True)
+        if row_id not in table.excluded
+    ]
+    return any(n > 1 for word, n in Counter(words).items() if word)
+
+
+def why_not(entry: StudyModel, found: Carried) -> str:
+    """The reason in one sentence why the data cannot carry a model; empty when they can."""
+    if entry.reads in ("two-arms", "counts") and not _has_counts(entry, found):
+        return "Needs events and totals (or person-time) of every study; the sheet has none."
+    if entry.measures and found.measure not in entry.measures:
+        titles = [MEASURES[m].title.lower() for m in entry.measures if m in MEASURES]
+        here = MEASURES[found.measure].title.lower() if found.measure else "not chosen yet"
+        return f"For {_either(titles)}; the measure here is {here}."
+    if entry.reads == "levels" and not found.several_rows:
+        return (
+            "Every study has one row. If rows belong together, give the role 'Same study "
+            "(cluster)' to the column that says so."
+        )
+    if found.k < entry.fewest:
+        studies = "1 study" if found.k == 1 else f"{found.k} studies"
+        return f"Needs at least {entry.fewest} studies; there are {studies} to pool."
+    return ""
+
+
+def _has_counts(entry: StudyModel, found: Carried) -> bool:
+    wanted = TWO_ARMS if entry.reads == "two-arms" else TWO_ARMS + ONE_ARM
+    return any(found.roles.issuperset(roles) for roles in wanted)
+
+
+def _either(titles: list[str]) -> str:
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} or {titles[-1]}"
