@@ -24,6 +24,7 @@ class Peak:
     hessian: FloatMatrix
     iterations: int
     converged: bool
+    exact: bool = False
 
 
 def numerical_hessian(evaluate: Evaluate, par: FloatVector, step: float = 1e-4) -> FloatMatrix:
@@ -45,12 +46,13 @@ def climb(
     *,
     most: int = 300,
     tolerance: float = 1e-14,
+    rough: bool = False,
     progress: Progress = SILENT,
 ) -> Peak:
     """Climb from ``start``; ``H`` is a guess of the Hessian of minus the log-likelihood.
 
     Converged when half the Newton decrement, the likelihood still to be gained, is below
-    ``tolerance`` relative to the likelihood.
+    ``tolerance`` relative to the likelihood; a ``rough`` climb stops where 1e-4 is left to gain.
     """
     par = start.astype(float).copy()
     value, g = evaluate(par)
@@ -65,9 +67,9 @@ def climb(
         direction = np.asarray(np.linalg.solve(B, g), dtype=float)
         gain = float(g @ direction)
         enough = tolerance * max(1.0, abs(value))
-        if gain / 2 < (enough if exact else 1e-4):
-            if exact:
-                return Peak(par, value, g, B, steps, True)
+        if gain / 2 < (enough if exact else 1e-4 if rough else 1e-10):
+            if exact or rough:
+                return Peak(par, value, g, B, steps, True, exact)
             raw = numerical_hessian(evaluate, par)
             B, exact = _positive(raw), bool((np.linalg.eigvalsh(raw) > 0).all())
             if not exact and gain / 2 < enough:

@@ -241,7 +241,7 @@ def _start(problem: GeneralisedProblem) -> tuple[FloatVector, FloatMatrix]:
         value, slope = flat.evaluate(full)
         return value, slope[free]
 
-    peak = climb(evaluate, par[free], numerical_hessian(evaluate, par[free]), tolerance=1e-9)
+    peak = climb(evaluate, par[free], tolerance=1e-9, rough=True)
     return peak.par, peak.hessian
 
 
@@ -286,7 +286,7 @@ def _refined(
 ) -> tuple[MarginalLikelihood, Peak]:
     """Add points until the likelihood at its maximum no longer changes."""
     likelihood = MarginalLikelihood(persons, gauss_hermite(9))
-    peak = climb(likelihood.evaluate, start, H, tolerance=1e-9, progress=progress)
+    peak = climb(likelihood.evaluate, start, H, tolerance=1e-9, rough=True, progress=progress)
     for rule in _ladder(likelihood):
         finer = MarginalLikelihood(persons, rule)
         finer.modes = likelihood.modes.copy()
@@ -415,7 +415,7 @@ def _coefficients(table: Estimates, vb: FloatMatrix) -> Coefficients:
 
 def _covariance(likelihood: MarginalLikelihood, peak: Peak, edge: bool) -> FloatMatrix:
     """Inverse observed information; without the direction that has no variation."""
-    H = numerical_hessian(likelihood.evaluate, peak.par)
+    H = peak.hessian if peak.exact else numerical_hessian(likelihood.evaluate, peak.par)
     k, q = likelihood.k, likelihood.q
     keep = np.ones(len(H), dtype=bool)
     if edge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metadesk.numerics.types import BoolVector, FloatMatrix
+from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector
 
 
 def separated_columns(
@@ -38,21 +38,27 @@ def separated_columns(
     bounded = [X[low]] if one_sided else [X[low], -X[high]]
     A_ub = np.unique(np.concatenate(bounded), axis=0)
     A_eq = np.unique(X[pinned], axis=0)
+
+    def rises(goal: FloatVector) -> bool:
+        answer = linprog(
+            -goal,
+            A_ub=A_ub if len(A_ub) else None,
+            b_ub=np.zeros(len(A_ub)) if len(A_ub) else None,
+            A_eq=A_eq if len(A_eq) else None,
+            b_eq=np.zeros(len(A_eq)) if len(A_eq) else None,
+            bounds=(-1, 1),
+            method="highs",
+        )
+        return bool(answer.status == 0 and float(np.asarray(answer.x) @ goal) > 1e-7)
+
+    if not rises(-A_ub.sum(axis=0)):
+        return ()
     found = []
     for j in range(X.shape[1]):
         for sign in (1.0, -1.0):
             goal = np.zeros(X.shape[1])
-            goal[j] = -sign
-            answer = linprog(
-                goal,
-                A_ub=A_ub if len(A_ub) else None,
-                b_ub=np.zeros(len(A_ub)) if len(A_ub) else None,
-                A_eq=A_eq if len(A_eq) else None,
-                b_eq=np.zeros(len(A_eq)) if len(A_eq) else None,
-                bounds=(-1, 1),
-                method="highs",
-            )
-            if answer.status == 0 and float(np.asarray(answer.x) @ goal) < -1e-7:
+            goal[j] = sign
+            if rises(goal):
                 found.append(j)
                 break
     return tuple(found)

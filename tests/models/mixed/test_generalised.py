@@ -70,7 +70,7 @@ def test_laplace_gradient_with_two_random_effects():
 def test_default_answer_does_not_change_with_more_points(seed):
     columns = binary(seed=seed)
     fit = fit_generalised(GeneralisedMixed(), data_of(columns))
-    if fit.separated:
+    if not fit.covariances:
         return
     problem = generalised_problem(GeneralisedMixed(), data_of(columns))
     fine = MarginalLikelihood(problem.persons, trapezoid(0.05, 30.0))
@@ -86,6 +86,9 @@ def test_order_of_rows_does_not_matter(seed):
     order = np.random.default_rng(seed).permutation(len(columns["y"]))
     a = fit_generalised(GeneralisedMixed(), data_of(columns))
     b = fit_generalised(GeneralisedMixed(), data_of(rows_of(columns, order)))
+    if not a.covariances:
+        assert not b.covariances
+        return
     np.testing.assert_allclose(a.coefficients.b, b.coefficients.b, rtol=1e-4, atol=1e-5)
 
 
