@@ -263,6 +263,12 @@ def _structure(spec: LinearMixed, frame: ModelFrame) -> ResidualStructure:
         case "un":
             position = frame.factor(_position_column(spec, data))
             _check_distinct(frame, position.codes.astype(float))
+            persons = len(np.unique(frame.factor(_subject(frame)).codes))
+            if persons <= len(position.levels):
+                raise NotEstimable(
+                    f"{persons} persons cannot determine an unstructured covariance of "
+                    f"{len(position.levels)} periods; choose a simpler residual structure."
+                )
             return Unstructured(position)
         case _:
             return ByStratum(_one_stratum(len(frame)))

@@ -190,3 +190,9 @@ def test_cancel_stops_the_fit():
     data = TrialData.from_columns(series_columns(), SERIES)
     with pytest.raises(Cancelled):
         fit_linear(LinearMixed(random="slope"), data, Progress(cancelled=yes))
+
+
+def test_unstructured_residuals_need_more_persons_than_periods():
+    data = crossover(orders=("ABAB", "BABA"), per_sequence=2)
+    with pytest.raises(NotEstimable, match="simpler"):
+        fit_linear(LinearMixed(random="none", residual="un"), data)
