@@ -8,17 +8,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import overload
 
 from metadesk import __version__
 from metadesk.analysis.fitting import fit_model, model_label
 from metadesk.analysis.permuting import permuted
-from metadesk.analysis.prepare import Prepared, check_usable, prepare
+from metadesk.analysis.prepare import Prepared, check_usable
+from metadesk.analysis.prepare import prepare as prepare_studies
 from metadesk.analysis.presets import DEFAULT_PRESET, PRESETS
 from metadesk.analysis.readers import READERS, read_effects
 from metadesk.analysis.result import AnalysisResult, Companion, StudyResult
 from metadesk.analysis.settings import settings_of
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.subgroups import analysed_subgroups, subgroup_words
+from metadesk.analysis.trial import check_analysed, fit_trial
+from metadesk.analysis.trial_prepare import PreparedTrial, prepare_trial
+from metadesk.analysis.trial_result import TrialResult
+from metadesk.analysis.trial_spec import AnySpec, TrialSpec
 from metadesk.document import Note
 from metadesk.effects.measures import MEASURES
 from metadesk.errors import DataProblem, MetadeskError, NotEstimable, SpecProblem
@@ -28,15 +34,23 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatVector, IntVector
 from metadesk.table import StudyTable
 
-__all__ = ["Prepared", "fit", "prepare", "run"]
+__all__ = ["AnyPrepared", "AnyResult", "Prepared", "fit", "prepare", "run"]
 
 
-def run(spec: AnalysisSpec, table: StudyTable, progress: Progress = SILENT) -> AnalysisResult:
-    """Analyse one sheet.
+AnyPrepared = Prepared | PreparedTrial
+AnyResult = AnalysisResult | TrialResult
+
+
+@overload
+def run(spec: AnalysisSpec, table: StudyTable, progress: Progress = SILENT) -> AnalysisResult: ...
+@overload
+def run(spec: TrialSpec, table: StudyTable, progress: Progress = SILENT) -> TrialResult: ...
+def run(spec: AnySpec, table: StudyTable, progress: Progress = SILENT) -> AnyResult:
+    """Analyse one sheet, of studies or of trial rows as the spec says.
 
     Parameters
     ----------
-    spec : AnalysisSpec
+    spec : AnalysisSpec or TrialSpec
         What is wanted.
     table : StudyTable
         The sheet; rows a person excluded stay in the result with their reason.
@@ -46,22 +60,43 @@ def run(spec: AnalysisSpec, table: StudyTable, progress: Progress = SILENT) -> A
     Raises
     ------
     DataProblem
-        If no study can be pooled; the sentence says why and what would mend it.
+        If no study can be pooled or no row analysed; the sentence says why and what would mend it.
     SpecProblem
         If the spec names something that does not exist.
     Cancelled
         If the person gave up.
     """
-    prepared = prepare(spec, table)
+    if isinstance(spec, TrialSpec):
+        analysed = fit_trial(prepare_trial(spec, table), progress)
+        check_analysed(analysed)
+        return analysed
+    prepared = prepare_studies(spec, table)
     check_usable(prepared)
     return fit(prepared, progress)
 
 
-def fit(prepared: Prepared, progress: Progress = SILENT) -> AnalysisResult:
-    """Fit the model that the spec asks for, and fixed and random effects beside it.
+@overload
+def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared: ...
+@overload
+def prepare(spec: TrialSpec, table: StudyTable) -> PreparedTrial: ...
+def prepare(spec: AnySpec, table: StudyTable) -> AnyPrepared:
+    """Bind the roles of a sheet and account for every row: effect sizes, or checked trial rows."""
+    if isinstance(spec, TrialSpec):
+        return prepare_trial(spec, table)
+    return prepare_studies(spec, table)
 
-    Where nothing can be pooled the result has no ``main`` fit and says why in ``problem``.
+
+@overload
+def fit(prepared: Prepared, progress: Progress = SILENT) -> AnalysisResult: ...
+@overload
+def fit(prepared: PreparedTrial, progress: Progress = SILENT) -> TrialResult: ...
+def fit(prepared: AnyPrepared, progress: Progress = SILENT) -> AnyResult:
+    """Fit the model that the spec asks for, and what stands beside it.
+
+    Where nothing can be answered the result has no ``main`` fit and says why in ``problem``.
     """
+    if isinstance(prepared, PreparedTrial):
+        return fit_trial(prepared, progress)
     spec = prepared.spec
     blank = AnalysisResult(
         spec=spec,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.document import Note
@@ -109,6 +110,8 @@ class AnalysisResult:
     ``main`` is None when nothing could be pooled; ``problem`` then says why in one sentence, and
     whatever is known about the studies is still here. ``fingerprint`` identifies spec and data.
     """
+
+    kind: ClassVar[str] = "studies"
 
     spec: AnalysisSpec
     measure: str

@@ -44,7 +44,10 @@ class AnalysisSpec:
     models to stand beside the main one, each with ``model``, ``options`` and ``moderators``.
     ``predict_at`` lists values of the moderators at which the model is asked what it expects;
     ``permutations`` is how many rearrangements a permutation test makes, 0 for none.
-    ``routes`` maps a row id to the route a person chose for it.
+    ``routes`` maps a row id to the route a person chose for it ('!key': a refused one).
+    ``dependence`` says what to do with several effects of one study (see
+    :class:`metadesk.analysis.dependence.Dependence`), ``plain`` which baseline risk or scale the
+    plain numbers are about (see :class:`metadesk.analysis.plain.PlainChoice`).
     """
 
     kind: ClassVar[str] = "studies"
@@ -62,6 +65,8 @@ class AnalysisSpec:
     predict_at: tuple[Mapping[str, Any], ...] = ()
     permutations: int = 0
     routes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    dependence: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    plain: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     sheet: str = ""
     labels: Labels = field(default_factory=Labels)
     preset: str = "cochrane-2025"
@@ -107,7 +112,10 @@ class AnalysisSpec:
                 f"reads up to {SPEC_VERSION}). Update metadesk."
             )
         values["version"] = SPEC_VERSION
-        for name in ("measure_options", "model_options", "roles", "routes", "labels"):
+        blocks = (
+            "measure_options", "model_options", "roles", "routes", "labels", "dependence", "plain",
+        )  # fmt: skip
+        for name in blocks:
             if name in values and not isinstance(values[name], Mapping):
                 raise SpecProblem(f"'{name}' in the spec must be a block of names and values.")
         if "labels" in values:
