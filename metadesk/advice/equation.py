@@ -27,7 +27,7 @@ def model_in_words(spec: AnalysisSpec, table: StudyTable) -> ModelInWords:
     """Write the model that ``spec`` chooses with the names of the sheet's own columns."""
     entry = MODELS[spec.model]
     bound = {role: column.name for role, column in bound_columns(spec, table).items()}
-    key = spec.measure or suggest_measure(bound).measure
+    key = spec.measure or suggest_measure(bound, table).measure
     effect = _effect_words(key)
     study = escape(bound.get("study", "study"))
     left = f"{effect}<sub>{study}</sub>"

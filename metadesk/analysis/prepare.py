@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from metadesk.analysis.dependence import combined
 from metadesk.analysis.display import data_columns
 from metadesk.analysis.result import DataColumn, StudyResult
 from metadesk.analysis.spec import AnalysisSpec
@@ -81,7 +82,7 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
         The sheet; excluded rows get an effect too, so that a figure can show them greyed.
     """
     bound = bound_columns(spec, table)
-    suggestion = suggest_measure({role: column.name for role, column in bound.items()})
+    suggestion = suggest_measure({role: column.name for role, column in bound.items()}, table)
     measure = spec.measure or suggestion.measure
     if not spec.measure and suggestion.options:
         spec = replace(spec, measure_options={**suggestion.options, **spec.measure_options})
@@ -98,6 +99,8 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
         any(ROLES[role].arm == 2 for role in columns),
     )
     studies = _with_effects(_rows(table, bound), effects, measure, spec.level)
+    if spec.dependence:
+        studies, effects = combined(spec.dependence, table, studies, effects, spec.level)
     return Prepared(
         spec=replace(spec, measure=measure, labels=labels),
         measure=measure,
@@ -189,7 +192,22 @@ def fingerprint(
     hasher.update(repr((table.row_ids, sorted(table.excluded.items()))).encode())
     for role in sorted(columns):
         hasher.update(repr((role, columns[role].name, columns[role].cells)).encode())
+    for column in _named_columns(spec, table):
+        hasher.update(repr((column.name, column.cells)).encode())
     return hasher.hexdigest()[:16]
+
+
+def _named_columns(spec: AnalysisSpec, table: StudyTable) -> list[TableColumn]:
+    """The columns that the request reads by name: moderators, subgroups, groupings."""
+    options = (spec.model_options, *(one.get("options", {}) for one in spec.compare))
+    words = " ".join(
+        [
+            spec.moderators,
+            *(str(one.get("moderators", "")) for one in spec.compare),
+            *(str(value) for given in options for value in given.values()),
+        ]
+    )
+    return [c for c in table.columns if c.name == spec.subgroup or (c.name and c.name in words)]
 
 
 def check_usable(prepared: Prepared) -> None:

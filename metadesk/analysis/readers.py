@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from metadesk.analysis.dependence import covariance, dependence_of
 from metadesk.analysis.prepare import Prepared
 from metadesk.analysis.result import StudyResult
 from metadesk.errors import DataProblem, SpecProblem
@@ -116,10 +117,18 @@ def read_levels(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
         for name, column in wanted.items()
     }
     data = DependentData.of(
-        effects.yi, effects.vi, X=effects.X, names=effects.names, slab=effects.slab,
-        factors=factors,
+        effects.yi, _sampling(prepared, effects, rows), X=effects.X, names=effects.names,
+        slab=effects.slab, factors=factors,
     )  # fmt: skip
     return ModelInput(data, rows, dropped, effects.design)
+
+
+def _sampling(prepared: Prepared, effects: MetaData, rows: IntVector) -> Any:
+    """Sampling variances, or their whole covariance matrix where the request describes it."""
+    chosen = dependence_of(prepared.spec.dependence)
+    if chosen.use != "keep" or prepared.effects is None:
+        return effects.vi
+    return covariance(chosen, prepared.table, prepared.effects.vi, rows)
 
 
 READERS: Mapping[str, Reader] = {

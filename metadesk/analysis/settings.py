@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metadesk import __version__
+from metadesk.analysis.dependence import Dependence
+from metadesk.analysis.plain import PlainChoice
 from metadesk.analysis.presets import PRESETS
 from metadesk.analysis.result import Setting
 from metadesk.effects.measures import MEASURES
@@ -14,6 +16,7 @@ from metadesk.options import Option, from_plain, options_of
 
 if TYPE_CHECKING:
     from metadesk.analysis.prepare import Prepared
+    from metadesk.analysis.spec import AnalysisSpec
 
 
 def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
@@ -30,6 +33,7 @@ def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
     known = {option.name for option in options_of(model.options)}
     level = {"level": spec.level} if "level" in known else {}
     rows += _options("model", model.options, {**spec.model_options, **level})
+    rows += _blocks(spec)
     if spec.preset in PRESETS:
         rows.append(Setting("preset", "Preset", PRESETS[spec.preset].title))
     studies = [s for s in prepared.studies if not s.empty]
@@ -41,6 +45,16 @@ def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
     rows.append(Setting("fingerprint", "Fingerprint of spec and data", prepared.fingerprint))
     rows.append(Setting("version", "Made with", f"metadesk {__version__}"))
     return tuple(rows)
+
+
+def _blocks(spec: AnalysisSpec) -> list[Setting]:
+    """What was chosen about several effects of a study and about plain numbers, where anything."""
+    rows: list[Setting] = []
+    if spec.dependence.get("use", "none") != "none":
+        rows += [s for s in _options("dependence", Dependence, spec.dependence) if s.value]
+    if spec.plain:
+        rows += [s for s in _options("plain", PlainChoice, spec.plain) if s.value]
+    return rows
 
 
 def _options(prefix: str, family: type[Any], given: Any) -> list[Setting]:

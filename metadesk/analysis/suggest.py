@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from metadesk.table import StudyTable
+from metadesk.table import StudyTable, TableColumn, is_missing, number_in, shown
 
-_RATIO_NAMES = {
-    "OR": r"\b(a?or|odds[ _.]?ratio)\b",
-    "HR": r"\b(a?hr|hazard[ _.]?ratio)\b",
-    "IRR": r"\b(irr|rate[ _.]?ratio|incidence[ _.]?rate[ _.]?ratio)\b",
-    "RR": r"\b(a?rr|risk[ _.]?ratio|relative[ _.]?risk)\b",
+_NAMES = {
+    "OR": r"(a?or|odds ratio|lor|logor|lnor)",
+    "HR": r"(a?hr|hazard ratio|lhr|loghr|lnhr)",
+    "IRR": r"(irr|rate ratio|incidence rate ratio|logirr|lnirr)",
+    "RR": r"(a?rr|risk ratio|relative risk|lrr|logrr|lnrr)",
+    "ROM": r"(rom|ratio of means|lnrom|logrom)",
 }
+_DIFFERENCES = {
+    "SMD": r"\b(smd|hedges'?s?( g)?|cohen'?s?( d)?|standardi[sz]ed mean difference)\b|^g\b",
+    "RD": r"\b(rd|risk difference)\b",
+    "MD": r"\b(md|wmd|mean difference)\b",
+    "ZCOR": r"\b(zcor|fisher'?s?( z)?)\b",
+}
+_LOG = re.compile(r"^(log|ln|l)[ .]?(?=[a-z])|\b(log|ln)\b")
+_UNIT = re.compile(r"units?\b", re.IGNORECASE)
+_ONE_UNIT = re.compile(
+    r"\b(days?|hours?|minutes|weeks|months|length of stay|kg|mmhg|cm|weight|bmi|height|"
+    r"blood pressure|hba1c|mmol|mg ?dl|dollars?|costs?)\b",
+    re.IGNORECASE,
+)
+SPREAD = 6.0
+"""SDs of studies that differ by more than this factor come from different scales."""
+MOST_ROWS = 5000  # a suggestion need not read more of a very long sheet
 
 
 @dataclass(frozen=True)
@@ -26,12 +44,14 @@ class Suggestion:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def suggest_measure(roles: Mapping[str, str]) -> Suggestion:
-    """Suggest a measure from the roles that columns have.
+def suggest_measure(roles: Mapping[str, str], table: StudyTable | None = None) -> Suggestion:
+    """Suggest a measure from the roles that columns have, and from what stands in them.
 
     Parameters
     ----------
     roles : mapping of role to column name
+    table : StudyTable, optional
+        The sheet; means are looked at, because means on different scales need another measure.
 
     Returns
     -------
@@ -41,8 +61,12 @@ def suggest_measure(roles: Mapping[str, str]) -> Suggestion:
     have = set(roles)
     if {"ai", "ci"} <= have and ({"bi", "di"} <= have or {"n1i", "n2i"} <= have):
         return Suggestion("RR", "Events and totals in two groups: risk ratio.")
+    if {"p1i", "n1i", "p2i", "n2i"} <= have:
+        return Suggestion("RR", "Percentages and totals in two groups: risk ratio.")
     if {"m1i", "m2i"} <= have:
-        return Suggestion("MD", "Means and SDs in two groups: mean difference.")
+        return _paired(have) or _two_means(roles, table)
+    if {"med1i", "med2i"} <= have:
+        return Suggestion("MD", "Medians in two groups, as estimated means: mean difference.")
     if {"x1i", "t1i", "x2i", "t2i"} <= have:
         return Suggestion("IRR", "Events and person-time in two groups: rate ratio.")
     if {"oe", "v"} <= have:
@@ -50,10 +74,30 @@ def suggest_measure(roles: Mapping[str, str]) -> Suggestion:
     if "est" in have:
         return _reported_ratio(roles)
     if "yi" in have:
-        return Suggestion("GEN", "An estimate with its precision: pooled as it stands.")
+        return _on_analysis_scale(roles)
+    return _one_group(have)
+
+
+def suggest_for(table: StudyTable) -> Suggestion:
+    """Suggest a measure for a sheet whose columns have roles."""
+    return suggest_measure(table.roles, table)
+
+
+def _paired(have: set[str]) -> Suggestion | None:
+    """Two means of the same people: their correlation stands in the sheet, and one size."""
+    if {"ri", "ni"} <= have and not {"n1i", "n2i"} <= have:
+        return Suggestion("MC", "Two means of the same people with their correlation: mean change.")
+    return None
+
+
+def _one_group(have: set[str]) -> Suggestion:
+    if {"ai", "mi", "ni"} <= have:
+        return Suggestion("ABT", "Alpha, items and sample size: coefficient alpha, log scale.")
+    if {"r2i", "mi", "ni"} <= have:
+        return Suggestion("ZR2", "R², predictors and sample size: explained variance.")
     if {"ri", "ni"} <= have:
         return Suggestion("ZCOR", "Correlations with sample sizes: Fisher's z.")
-    if {"xi", "ni"} <= have:
+    if {"xi", "ni"} <= have or {"xi", "mi"} <= have:
         return Suggestion("PLO", "Events in one group: proportion on the logit scale.")
     if {"xi", "ti"} <= have:
         return Suggestion("IRLN", "Events and person-time in one group: log rate.")
@@ -67,13 +111,93 @@ def suggest_measure(roles: Mapping[str, str]) -> Suggestion:
 
 
 def _reported_ratio(roles: Mapping[str, str]) -> Suggestion:
-    name = roles["est"].lower().replace("_", " ")
-    for measure, pattern in _RATIO_NAMES.items():
-        if re.search(pattern, name):
+    words = _words(roles["est"])
+    for measure, pattern in _NAMES.items():
+        if re.search(rf"\b{pattern}\b", words):
             return Suggestion(measure, f"A printed ratio, '{roles['est']}', with its precision.")
+    for measure, pattern in _DIFFERENCES.items():
+        if re.search(pattern, words):
+            return Suggestion(measure, f"A printed '{roles['est']}' with its precision.")
     return Suggestion("GEN", "A printed ratio with its precision.", {"scale": "ratio"})
 
 
-def suggest_for(table: StudyTable) -> Suggestion:
-    """Suggest a measure for a sheet whose columns have roles."""
-    return suggest_measure(table.roles)
+def _on_analysis_scale(roles: Mapping[str, str]) -> Suggestion:
+    """An estimate on the analysis scale; the name of a column says which ('log RR')."""
+    name = roles["yi"]
+    words = _words(name)
+    if _LOG.search(words):
+        for measure, pattern in _NAMES.items():
+            if re.search(rf"\b(log|ln|l)? ?{pattern}\b", words):
+                return Suggestion(
+                    measure,
+                    f"'{name}' is the logarithm of a ratio: pooled as logs, shown as ratio.",
+                )
+        if "ratio" in words:
+            return Suggestion("GEN", f"'{name}' is a logarithm of a ratio.", {"scale": "ratio"})
+    for measure, pattern in _DIFFERENCES.items():
+        if re.search(pattern, words):
+            return Suggestion(measure, f"'{name}' with its precision.")
+    return Suggestion("GEN", "An estimate with its precision: pooled as it stands.")
+
+
+def _two_means(roles: Mapping[str, str], table: StudyTable | None) -> Suggestion:
+    plain = Suggestion("MD", "Means and SDs in two groups: mean difference.")
+    if table is None:
+        return plain
+    rows = [i for i, r in enumerate(table.row_ids[:MOST_ROWS]) if r not in table.excluded]
+    units = _units(table, rows)
+    if len(units) > 1:
+        listed = ", ".join(units[:4]) + (" …" if len(units) > 4 else "")
+        return Suggestion(
+            "SMD",
+            f"The studies measure in different units ({listed}): standardised mean difference.",
+        )
+    names = [roles["m1i"], roles["m2i"], table.name]
+    if units or any(_ONE_UNIT.search(_words(name)) for name in names):
+        return plain
+    times = _times_apart(_spreads(table, roles, rows))
+    if times > SPREAD:
+        return Suggestion(
+            "SMD",
+            f"The studies' SDs differ up to {times:.0f}-fold, so they seem to use different "
+            "scales: standardised mean difference. Choose the mean difference if all measured in "
+            "one unit.",
+        )
+    return plain
+
+
+def _units(table: StudyTable, rows: list[int]) -> tuple[str, ...]:
+    """The units that a column 'units' names, one spelling each."""
+    for column in table.columns:
+        if _UNIT.match(column.name):
+            said = (shown(column.cells[i]) for i in rows if not is_missing(column.cells[i]))
+            return tuple(dict.fromkeys(word.lower().replace(" ", "") for word in said))
+    return ()
+
+
+def _spreads(table: StudyTable, roles: Mapping[str, str], rows: list[int]) -> list[float]:
+    """The geometric mean of both groups' SDs, study by study."""
+    columns = [c for role in ("sd1i", "sd2i") if (c := _column(table, roles.get(role)))]
+    if len(columns) < 2:
+        return []
+    pairs = ([number_in(c.cells[i]) for c in columns] for i in rows)
+    return [math.sqrt(a * b) for a, b in pairs if a > 0 and b > 0]
+
+
+def _times_apart(spreads: list[float]) -> float:
+    """How many times larger large SDs are than small ones; one odd study at either end is let go.
+
+    A single SD that is far off is more often an error of extraction than another scale.
+    """
+    ordered = sorted(spreads)
+    inner = ordered[1:-1] if len(ordered) > 4 else ordered
+    return inner[-1] / inner[0] if len(inner) > 1 else 1.0
+
+
+def _column(table: StudyTable, name: str | None) -> TableColumn | None:
+    return next((c for c in table.columns if c.name == name), None)
+
+
+def _words(name: str) -> str:
+    parts: Iterable[str] = re.split(r"[\s_./()\[\],-]+", name.lower())
+    return " ".join(part for part in parts if part)

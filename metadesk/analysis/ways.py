@@ -1,0 +1,136 @@
+"""How the effect of one row is worked out: every way it has, what each gives, what is missing.
+
+This is what a person sees behind one number: the values that went in, the conversions between, the
+formula with its source, the other ways with their answers, and the cells that would save a row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from metadesk.analysis.prepare import Prepared
+from metadesk.effects import MEASURES, Route, compute
+from metadesk.effects.calculator import calculate
+from metadesk.effects.rescue import Rescue, missing_values
+from metadesk.table import Problem
+
+DISAGREE = "Two ways disagree"
+NO_ROUTE = ("Missing:", "The row has no values")
+
+
+@dataclass(frozen=True)
+class Way:
+    """One route of a row: what goes in, what comes out, whether it is the one in use.
+
+    ``effect``, ``lower`` and ``upper`` are on the natural scale, ``sei`` on the analysis scale;
+    ``reason`` says why the route gives nothing.
+    """
+
+    key: str
+    title: str
+    inputs: tuple[tuple[str, str, float], ...]
+    steps: tuple[str, ...]
+    citation: str
+    effect: float
+    lower: float
+    upper: float
+    sei: float
+    reason: str
+    used: bool
+    refused: bool
+    approximate: bool
+
+
+def row_values(prepared: Prepared, row: int) -> dict[str, float]:
+    """The numbers of a row by role, of those roles that hold one."""
+    return {
+        role: float(column[row])
+        for role, column in prepared.columns.items()
+        if not math.isnan(column[row])
+    }
+
+
+def ways_of(prepared: Prepared, row: int) -> tuple[Way, ...]:
+    """Every route for which the row has values, in the order of preference."""
+    if not prepared.measure:
+        return ()
+    values = row_values(prepared, row)
+    entry = MEASURES[prepared.measure]
+    wish = prepared.spec.routes.get(prepared.table.row_ids[row], "")
+    refused = {w.lstrip("!") for w in wish.split()} if wish.startswith("!") else set()
+    used = prepared.studies[row].route
+    return tuple(
+        _way(prepared, route, values, used=route.key == used, refused=route.key in refused)
+        for route in entry.routes
+        if all(role in values for role in route.roles)
+    )
+
+
+def _way(
+    prepared: Prepared, route: Route, values: Mapping[str, float], *, used: bool, refused: bool
+) -> Way:
+    columns = {role: np.array([x]) for role, x in values.items()}
+    got = compute(prepared.measure, columns, prepared.spec.measure_options, routes=[route.key])
+    natural = float(got.natural()[0])
+    lower, upper = (float(end[0]) for end in got.natural_ci(prepared.spec.level))
+    inputs = tuple((need.role, need.title, values[need.role]) for need in route.needs)
+    cited = route.citation or MEASURES[prepared.measure].citation
+    return Way(
+        route.key, route.title, inputs, _steps(prepared.measure, route, values), cited.full,
+        natural, lower, upper, float(got.sei[0]), got.reasons[0] or "", used, refused,
+        route.approximate,
+    )  # fmt: skip
+
+
+def _steps(measure: str, route: Route, values: Mapping[str, float]) -> tuple[str, ...]:
+    """The conversions between the route's own values and the inputs of the formula."""
+    entry = MEASURES[measure]
+    wanted = set(entry.routes[0].roles)
+    if route is entry.routes[0] or route.source == "estimate":
+        wanted = {"yi", "sei"} if route.source == "estimate" else set()
+    wanted -= set(route.roles)
+    if not wanted:
+        return ()
+    found = calculate(measure, {role: values[role] for role in route.roles})
+    if len(found.solutions) != 1:
+        return ()
+    said, needed = [], set(wanted)
+    for taken in reversed(found.solutions[0].taken):
+        if needed & set(taken.outputs):
+            said.append(taken.sentence)
+            needed |= set(taken.inputs)
+    return tuple(reversed(said))
+
+
+def rescues_of(prepared: Prepared, row: int) -> tuple[Rescue, ...]:
+    """The smallest sets of missing cells that would give this row an effect."""
+    study = prepared.studies[row]
+    if not prepared.measure or study.empty or not math.isnan(study.yi):
+        return ()
+    return missing_values(prepared.measure, row_values(prepared, row))
+
+
+def row_problems(prepared: Prepared) -> Iterator[Problem]:
+    """Rows where two ways disagree, and rows that one more value would save."""
+    for i, study in enumerate(prepared.studies):
+        if study.empty or study.by_person:
+            continue
+        for note in study.notes:
+            if note.startswith(DISAGREE):
+                yield Problem(
+                    study.row_id, None, "warning", f"Row {i + 1} ({study.label}): {note}",
+                    "ways_disagree",
+                    "Look at both in the row's menu, 'How is this effect worked out?', and choose.",
+                )  # fmt: skip
+        if study.reason.startswith(NO_ROUTE):
+            nearest = rescues_of(prepared, i)
+            partly = row_values(prepared, i)
+            if nearest and partly:
+                yield Problem(
+                    study.row_id, None, "note", f"Row {i + 1} ({study.label}) has no effect yet.",
+                    "no_effect", nearest[0].sentence,
+                )  # fmt: skip
