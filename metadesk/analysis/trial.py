@@ -87,7 +87,19 @@ def analysis_of(prepared: PreparedTrial) -> str:
     if prepared.spec.design != "auto":
         return prepared.spec.design
     key = prepared.design.key if prepared.design else ""
+    if key == "repeated" and _alternates(prepared):
+        return "series"
     return {"n-of-1": "one-patient", "n-of-1-series": "series"}.get(key, "crossover")
+
+
+def _alternates(prepared: PreparedTrial) -> bool:
+    """Whether every person has every treatment more than once, as in a series of N-of-1 trials."""
+    data = data_of(prepared)
+    counts: dict[tuple[int, int], int] = {}
+    for pair in zip(data.subject.codes.tolist(), data.treatment.codes.tolist(), strict=True):
+        counts[pair] = counts.get(pair, 0) + 1
+    whole = data.n_subjects * len(data.treatment.levels)
+    return len(counts) == whole and min(counts.values()) > 1
 
 
 @dataclass

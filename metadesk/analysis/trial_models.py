@@ -210,7 +210,7 @@ def data_of(prepared: PreparedTrial) -> TrialData:
 def as_analysed(prepared: PreparedTrial) -> TrialData:
     """The rows with the outcome as it is analysed, for the analyses that take no logarithms."""
     data = data_of(prepared)
-    if not prepared.scale.key == "ratio":
+    if prepared.scale.key != "ratio":
         return data
     name = f"log({prepared.roles.outcome})"
     logs = [_log(c) for c in data.cells[prepared.roles.outcome]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from metadesk import __version__
 from metadesk.analysis.result import Setting
 from metadesk.analysis.trial_result import TrialResult
-from metadesk.analysis.trial_spec import DF, DESIGNS, OUTCOME_TYPES, RANDOM, RESIDUAL
+from metadesk.analysis.trial_spec import DESIGNS, DF, OUTCOME_TYPES, RANDOM, RESIDUAL
 
 
 def trial_settings(result: TrialResult, random: str, trend: bool) -> tuple[Setting, ...]:

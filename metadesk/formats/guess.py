@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from metadesk.formats.blocks import Block, Candidate, candidates, find_blocks
 from metadesk.formats.headers import words_of
+from metadesk.formats.trial_rows import trial_rows
 from metadesk.table import StudyTable, TableColumn, is_missing, shown
 from metadesk.table.compound import parts_in_column
 
@@ -27,13 +28,6 @@ NUMBER_MODERATORS = words_of(
     "age latitude ablat lat dose duration weeks week months followup length year male female bmi"
     " baseline hours days"
 )
-TRIAL_WORDS = {
-    "subject": "subject", "patient": "subject", "participant": "subject", "subj": "subject",
-    "person": "subject", "sequence": "sequence", "seq": "sequence", "period": "period",
-    "cycle": "cycle", "treatment": "treatment", "trt": "treatment", "formulation": "treatment",
-    "drug": "treatment", "outcome": "response", "response": "response", "y": "response",
-    "value": "response", "score": "response", "baseline": "baseline", "time": "time", "day": "time",
-}  # fmt: skip
 FEW = 8  # distinct values that a moderator of words may have
 
 _ROB = re.compile(r"(rob\b|risk of bias|d[1-7]$|domain \d|overall$)", re.IGNORECASE)
@@ -64,7 +58,12 @@ class Guess:
     @property
     def holds_effects(self) -> bool:
         """Whether effects can be worked out, or rows of a trial were found."""
-        return any(b.filled for b in self.blocks) or self.table.with_role("subject") is not None
+        return any(b.filled for b in self.blocks) or self.holds_trial
+
+    @property
+    def holds_trial(self) -> bool:
+        """Whether rows of a trial with repeated measures were found."""
+        return self.table.with_role("response") is not None
 
 
 def guess_roles(table: StudyTable) -> Guess:
@@ -73,7 +72,7 @@ def guess_roles(table: StudyTable) -> Guess:
     roles = {column.id: column.role for column in table.columns if column.role is not None}
     reasons: dict[int, str] = {}
     blocks = find_blocks(columns)
-    if trial := _trial_rows(columns):
+    if trial := trial_rows(columns):
         blocks = ()
         _take(roles, reasons, {c.column.id: role for role, c in trial.items()}, "rows of a trial")
     elif blocks:
@@ -82,7 +81,7 @@ def guess_roles(table: StudyTable) -> Guess:
             reasons[column_id] = blocks[0].reasons.get(column_id, "")
     in_blocks = {column_id for block in blocks for _, column_id in block.roles}
     free = [c for c in columns if c.column.id not in roles and c.column.id not in in_blocks]
-    if "subject" not in roles.values():
+    if "response" not in roles.values():
         _guess_study(free, roles, reasons)
     _guess_rest(free, roles, reasons, moderators=bool(blocks))
     rows = columns[0].rows if columns else ()
@@ -126,19 +125,6 @@ def _take(
     for column_id, role in found.items():
         roles[column_id] = role
         reasons[column_id] = why
-
-
-def _trial_rows(columns: Sequence[Candidate]) -> dict[str, Candidate]:
-    """Subject, period, treatment and outcome of a participant-level sheet, {} if it is none."""
-    found: dict[str, Candidate] = {}
-    for candidate in columns:
-        words = candidate.reading.tokens
-        role = next((TRIAL_WORDS[w] for w in words if w in TRIAL_WORDS), None)
-        if role and len(words) <= 2 and role not in found:
-            found[role] = candidate
-    if not {"subject", "treatment", "response"} <= set(found) or not found["response"].is_numeric:
-        return {}
-    return found
 
 
 def _guess_study(free: list[Candidate], roles: dict[int, str], reasons: dict[int, str]) -> None:
