@@ -21,6 +21,7 @@ from metadesk.analysis.result import AnalysisResult, Companion, StudyResult
 from metadesk.analysis.settings import settings_of
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.subgroups import analysed_subgroups, subgroup_words
+from metadesk.analysis.suitability import require_measure
 from metadesk.analysis.trial import check_analysed, fit_trial
 from metadesk.analysis.trial_prepare import PreparedTrial, prepare_trial
 from metadesk.analysis.trial_result import TrialResult
@@ -120,6 +121,7 @@ def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> An
     spec = prepared.spec
     entry = MODELS[spec.model]
     progress.step(0.1, entry.title)
+    require_measure(entry, prepared.measure)
     found = READERS[entry.reads](prepared, spec.model_options)
     prepared = replace(prepared, studies=_marked(prepared.studies, found.dropped))
     main = fit_model(spec.model, spec.model_options, spec.level, found.data, progress)
@@ -174,6 +176,7 @@ def _companions(
         )
         wanted = replace(spec, model=key, moderators=str(other.get("moderators", "")))
         try:
+            require_measure(MODELS[key], prepared.measure)
             read = READERS[MODELS[key].reads](replace(prepared, spec=wanted), options)
             fit = fit_model(key, options, spec.level, read.data, progress)
         except (DataProblem, NotEstimable, SpecProblem) as problem:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from metadesk.effects.measures import MEASURES
+from metadesk.errors import SpecProblem
 from metadesk.models.meta.entry import StudyModel
 from metadesk.table import StudyTable
 
@@ -65,6 +66,22 @@ def why_not(entry: StudyModel, found: Carried) -> str:
         studies = "1 study" if found.k == 1 else f"{found.k} studies"
         return f"Needs at least {entry.fewest} studies; there are {studies} to pool."
     return ""
+
+
+def require_measure(entry: StudyModel, measure: str) -> None:
+    """Refuse a measure that a model is not for.
+
+    Raises
+    ------
+    SpecProblem
+        With the measures that it is for.
+    """
+    if entry.measures and measure not in entry.measures:
+        titles = [MEASURES[m].title.lower() for m in entry.measures if m in MEASURES]
+        raise SpecProblem(
+            f"The model '{entry.title}' is for {_either(titles)}, not for "
+            f"{MEASURES[measure].title.lower()}. Choose another measure or model."
+        )
 
 
 def _has_counts(entry: StudyModel, found: Carried) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from metadesk.analysis.result import AnalysisResult
 from metadesk.document import Block, Document, Heading, Note, Paragraph
 from metadesk.reports.methods import methods_text
+from metadesk.reports.model_tables import report_tables
 from metadesk.reports.prose import result_sentence
 from metadesk.reports.tables import (
     analysis_scale_table,
@@ -22,7 +23,7 @@ def compose(result: AnalysisResult) -> Document:
     if result.main is not None:
         pooled = pooled_table(result)
         blocks += [pooled] if pooled.rows else []
-        blocks += [analysis_scale_table(result), *result.main.tables]
+        blocks += [analysis_scale_table(result), *report_tables(result)]
     blocks += [Heading("Heterogeneity"), heterogeneity_table(result)] if result.main else []
     blocks += [Heading("Studies"), study_table(result)]
     notes = notes_of(result)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from metadesk.analysis.result import AnalysisResult, StudyResult
-from metadesk.document import Note
+from metadesk.document import Note, Table
 from metadesk.models import FitResult
 from metadesk.reports.methods import methods_text
+from metadesk.reports.model_tables import report_tables
 from metadesk.reports.numbers import all_numbers, models_of
 from metadesk.reports.prose import result_sentence
 from metadesk.reports.sources import citations
@@ -52,6 +53,7 @@ def to_plain(result: AnalysisResult) -> dict[str, Any]:
             _model(result, key, title, fit, main=fit is result.main)
             for key, title, fit in models_of(result)
         ],
+        "tables": [_table(table) for table in report_tables(result)],
         "studies": [_study(result, i, s) for i, s in enumerate(result.studies) if not s.empty],
         "settings": _settings(result),
         "methods": methods_text(result),
@@ -141,10 +143,23 @@ def _study(result: AnalysisResult, i: int, study: StudyResult) -> dict[str, Any]
         "upper": study.upper,
         "weight": study.weight,
         "weight_fixed": study.weight_fixed,
+        "fitted": study.fitted,
+        "blup": study.blup,
+        "blup_se": study.blup_se,
         "route": study.route,
         "route_title": study.route_title,
         "notes": list(study.notes),
         "data": {column.key: column.values[i] for column in result.data_columns},
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "key": table.key,
+        "title": table.title,
+        "columns": [{"key": c.key, "title": c.title} for c in table.columns],
+        "rows": [dict(zip((c.key for c in table.columns), row, strict=True)) for row in table.rows],
+        "notes": list(table.notes),
     }
 
 

@@ -20,6 +20,7 @@ from metadesk.document import Table
 from metadesk.reports.cells import FONT, FONT_SIZE, lines_of, put, put_text, shown, width_of
 from metadesk.reports.compose import notes_of
 from metadesk.reports.methods import methods_text
+from metadesk.reports.model_tables import report_tables
 from metadesk.reports.prose import result_sentence
 from metadesk.reports.tables import (
     analysis_scale_table,
@@ -96,7 +97,7 @@ def _fill_results(sheet: Worksheet, result: AnalysisResult) -> None:
     pooled = pooled_table(result)
     placed = [(pooled, 1)]
     row = _write_table(sheet, pooled, 1)
-    others = (analysis_scale_table(result), *(result.main.tables if result.main else ()))
+    others = (analysis_scale_table(result), *report_tables(result))
     for table in others:
         if table.rows:
             row = _write_line(sheet, row + 1, table.title, bold=True)

@@ -20,7 +20,9 @@ def result():
 
 def test_the_document_holds_results_studies_heterogeneity_and_settings(result):
     tables = [b.key for b in compose(result).blocks if isinstance(b, Table)]
-    assert tables == ["pooled", "analysis", "heterogeneity", "studies", "settings"]
+    assert [key for key in tables if key != "plain"] == [
+        "pooled", "analysis", "comparison", "heterogeneity", "studies", "settings",
+    ]  # fmt: skip
 
 
 def test_the_document_can_be_read_as_text(result):

@@ -8,15 +8,21 @@ from metadesk.analysis.result import AnalysisResult
 from metadesk.document import Cell, Column, Table
 from metadesk.models import FitResult
 from metadesk.models.result import Interval
+from metadesk.reports.model_tables import model_tables
 from metadesk.reports.numbers import models_of
 from metadesk.reports.tables import effect_title
+
+LAST = ("comparison", "blups")
 
 
 def result_tables(result: AnalysisResult) -> tuple[Table, ...]:
     """All tables of a result, the most wanted first."""
     tables = [studies_table(result)]
     if result.main is not None:
-        tables = [pooled_table(result), heterogeneity_table(result), *tables]
+        more = list(model_tables(result))
+        last = [table for table in more if table.key in LAST]
+        first = [table for table in more if table.key not in LAST]
+        tables = [pooled_table(result), *first, heterogeneity_table(result), *tables, *last]
         if len(result.main.coefficients.names) > 1:
             tables.insert(1, result.main.summary())
     return tuple(tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,18 +65,36 @@ def marginal_means(
         raise SpecProblem(
             f"{column} is not a factor of the model; its factors: {', '.join(factors) or 'none'}."
         )
+    rows, held = averaged_rows(design, column, factors[column])
+    keep = [design.names.index(name) for name in fit.coefficients.names]
+    at = predict(fit, rows[:, keep], prediction=prediction)
+    return MarginalMeans(column, factors[column], rows[:, keep], at, held)
+
+
+def averaged_rows(design: Design, column: str, values: Sequence[Any]) -> tuple[FloatMatrix, str]:
+    """Design rows at values of one moderator, and in words where the others are held.
+
+    Other numbers stand at their mean, other factors are averaged evenly over their levels.
+    """
+    factors = _factors(design)
     numeric = {
         name: float(np.mean([float(v) for v in cells]))
         for name, cells in design.cells.items()
-        if name not in factors
+        if name not in factors and name != column
     }
     others = {name: levels for name, levels in factors.items() if name != column}
-    rows = np.vstack(
-        [_averaged(design, {**numeric, column: level}, others) for level in factors[column]]
-    )
-    keep = [design.names.index(name) for name in fit.coefficients.names]
-    at = predict(fit, rows[:, keep], prediction=prediction)
-    return MarginalMeans(column, factors[column], rows[:, keep], at, _held(numeric, others))
+    rows = [_averaged(design, {**numeric, column: value}, others) for value in values]
+    return np.vstack(rows), _held(numeric, others)
+
+
+def factors_of(design: Design) -> tuple[str, ...]:
+    """The columns that the design reads as categories."""
+    return tuple(_factors(design))
+
+
+def levels_of(design: Design, column: str) -> tuple[str, ...]:
+    """The levels of one of them."""
+    return _factors(design)[column]
 
 
 def _averaged(
