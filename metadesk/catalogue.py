@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
@@ -43,6 +42,8 @@ class Catalogue(Generic[E]):
     def __getitem__(self, key: str) -> E:
         if key in self._entries:
             return self._entries[key]
+        import difflib  # only a wrong key needs it
+
         near = difflib.get_close_matches(key, self._entries, n=1, cutoff=0.5)
         hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(self._entries)}."
         raise SpecProblem(f"There is no {self.what} '{key}'.{hint}")

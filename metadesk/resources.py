@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def resource_dir() -> Path:
     """Return the folder that holds ``examples``, ``fonts`` and ``icons``."""
     bundled = getattr(sys, "_MEIPASS", None)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QSettings, QStandardPaths, QTimer, Signal
+from PySide6.QtCore import QDir, QEvent, QObject, QSettings, QStandardPaths, QTimer, Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
 from metadesk import __version__
-from metadesk.gui.dialogs.about import CrashDialog
 from metadesk.gui.jobs import Tell, sentence_of
 from metadesk.gui.main_window import MainWindow
 from metadesk.gui.session import Session
 from metadesk.gui.theme import apply_theme
 from metadesk.numerics.progress import Progress
+
+if TYPE_CHECKING:
+    from metadesk.gui.dialogs.about import CrashDialog
 
 log = logging.getLogger("metadesk")
 LONGEST_WAIT_MS = 1500
@@ -122,7 +124,7 @@ def load_engine(_progress: Progress, _tell: Tell) -> object:
 def start_log() -> Path:
     """Write warnings and crashes to a file in the user's own folder; return its path."""
     place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppLocalDataLocation)
-    folder = Path(place or tempfile.gettempdir())
+    folder = Path(place or QDir.tempPath())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metadesk.log"
@@ -157,6 +159,8 @@ class CrashHook:
         log.error("not caught: %s", report)
         if self._open is not None:
             return
+        from metadesk.gui.dialogs.about import CrashDialog
+
         sentence = sentence_of(problem) if isinstance(problem, Exception) else str(problem)
         self._open = CrashDialog(sentence, report, str(self._log_path), self._window)
         self._open.finished.connect(self._closed)

@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 
 from metadesk.gui.actions import ActionRecord
-from metadesk.gui.dialogs.command_palette import Command
 
 if TYPE_CHECKING:
+    from metadesk.gui.dialogs.command_palette import Command
     from metadesk.gui.main_window import MainWindow
 
 
@@ -29,6 +29,8 @@ def records(window: MainWindow) -> tuple[ActionRecord, ...]:
 
 def palette_commands(window: MainWindow) -> list[Command]:
     """List what can be done now: the actions, then what can be done with the cells selected."""
+    from metadesk.gui.dialogs.command_palette import Command
+
     commands = []
     for record in window.actions_.records:
         action = window.actions_[record.id]

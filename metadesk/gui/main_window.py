@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -28,9 +29,6 @@ from PySide6.QtWidgets import (
 
 from metadesk.gui.actions import Actions
 from metadesk.gui.commands import palette_commands, records
-from metadesk.gui.dialogs.about import AboutDialog
-from metadesk.gui.dialogs.command_palette import CommandPalette
-from metadesk.gui.dialogs.export import ExportDialog
 from metadesk.gui.opening import OpenedBook, Opener
 from metadesk.gui.problems import ProblemsPanel
 from metadesk.gui.recent import RecentFiles
@@ -43,6 +41,10 @@ from metadesk.gui.splitter import LineSplitter
 from metadesk.gui.start_page import BLANKS, StartPage, blank_sheet
 from metadesk.gui.state_strip import StateStrip
 from metadesk.gui.theme import apply_theme, bar_css, icon, tabs_css, tones
+
+if TYPE_CHECKING:
+    from metadesk.gui.dialogs.command_palette import CommandPalette
+    from metadesk.gui.dialogs.export import ExportDialog
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt")
 
@@ -298,6 +300,8 @@ class MainWindow(QMainWindow):
 
     def export(self, *, workbook: bool = True) -> ExportDialog:
         """Open the export dialog."""
+        from metadesk.gui.dialogs.export import ExportDialog
+
         dialog = ExportDialog(
             self.session, self.plot.plot_key, self.settings, workbook=workbook, parent=self
         )
@@ -318,12 +322,16 @@ class MainWindow(QMainWindow):
 
     def about(self) -> None:
         """Show name, version and licence."""
+        from metadesk.gui.dialogs.about import AboutDialog
+
         dialog = AboutDialog(self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
     def show_palette(self) -> CommandPalette:
         """Show everything that can be done now."""
+        from metadesk.gui.dialogs.command_palette import CommandPalette
+
         palette = CommandPalette(palette_commands(self), self)
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         corner = self.mapToGlobal(self.rect().topLeft())

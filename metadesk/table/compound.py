@@ -22,21 +22,22 @@ Part = Literal[
     "minimum", "maximum", "value", "in brackets",
 ]  # fmt: skip
 
+# Compiled when the first text is read (and kept by re): the window starts without them.
 _MARKS = r"\s*[*†‡§#]*\s*"
 _NUM = r"([+\-−–]?\s?(?:\d{1,3}(?:[ ]\d{3})+|\d+)(?:[.,·]\d+)?|[+\-−]?[.,·]\d+)"
 _SIGNED = r"([+\-−–]?\s?(?:\d+(?:[.,·]\d+)?|[.,·]\d+))"
 _POINTED = r"([+\-−]?\s?(?:\d+(?:[.·]\d+)?|[.·]\d+))"
 _TO = r"\s*(?:to|;|–|—|-|−|\.\.)\s*"
-_MEAN_SD = re.compile(rf"{_NUM}{_MARKS}(?:±|\+/-|\+-){_MARKS}{_NUM}{_MARKS}$")
-_RATIO = re.compile(rf"(\d+)\s*/\s*(\d+){_MARKS}(?:\(\s*{_NUM}\s*%?\s*\))?$")
-_COUNT_PERCENT = re.compile(rf"(\d+){_MARKS}\(\s*{_NUM}\s*%\s*\)$")
-_WITH_RANGE = re.compile(
+_MEAN_SD = rf"{_NUM}{_MARKS}(?:±|\+/-|\+-){_MARKS}{_NUM}{_MARKS}$"
+_RATIO = rf"(\d+)\s*/\s*(\d+){_MARKS}(?:\(\s*{_NUM}\s*%?\s*\))?$"
+_COUNT_PERCENT = rf"(\d+){_MARKS}\(\s*{_NUM}\s*%\s*\)$"
+_WITH_RANGE = (
     rf"{_NUM}{_MARKS}[,;]?\s*[\[(](?P<what>[A-Za-z0-9%., :=]*?)\s*"
     rf"{_SIGNED}(?:{_TO}|,\s*){_SIGNED}\s*[\])]{_MARKS}$"
 )
-_COMMA_RANGE = re.compile(rf"{_POINTED}\s*[,;]\s*{_POINTED}$")
-_RANGE = re.compile(rf"[\[(]?{_SIGNED}\s*(?:to|–|—|-|;)\s*{_SIGNED}[\])]?$")
-_BRACKET = re.compile(rf"{_NUM}{_MARKS}[\[(]\s*{_NUM}\s*[\])]{_MARKS}$")
+_COMMA_RANGE = rf"{_POINTED}\s*[,;]\s*{_POINTED}$"
+_RANGE = rf"[\[(]?{_SIGNED}\s*(?:to|–|—|-|;)\s*{_SIGNED}[\])]?$"
+_BRACKET = rf"{_NUM}{_MARKS}[\[(]\s*{_NUM}\s*[\])]{_MARKS}$"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _number(text: str) -> float:
 
 def _mean_sd(text: str) -> tuple[Piece, ...]:
     """'14.92 ± 2.06***'."""
-    found = _MEAN_SD.match(text)
+    found = re.match(_MEAN_SD, text)
     if not found:
         return ()
     return Piece("mean", _number(found[1])), Piece("sd", _number(found[2]))
@@ -133,17 +134,17 @@ def _mean_sd(text: str) -> tuple[Piece, ...]:
 
 def _fraction(text: str) -> tuple[Piece, ...]:
     """'12/34', '12/34 (35.3%)', '12 (35.3%)'."""
-    if found := _RATIO.match(text):
+    if found := re.match(_RATIO, text):
         events, total = float(found[1]), float(found[2])
         return (Piece("events", events), Piece("total", total)) if events <= total else ()
-    if found := _COUNT_PERCENT.match(text):
+    if found := re.match(_COUNT_PERCENT, text):
         return Piece("events", float(found[1])), Piece("percent", _number(found[2]))
     return ()
 
 
 def _with_range(text: str) -> tuple[Piece, ...]:
     """'21.7 (18.1–25.8)', '0,85 [0,70; 1,03]', '50 [IQR 36–64]', '57 [range 20-83]'."""
-    found = _WITH_RANGE.match(text)
+    found = re.match(_WITH_RANGE, text)
     if not found:
         return ()
     said, groups = found["what"].lower(), found.groups()
@@ -159,7 +160,7 @@ def _with_range(text: str) -> tuple[Piece, ...]:
 
 def _bracket(text: str) -> tuple[Piece, ...]:
     """'55.1 (7.9)': an SD, an SE or a percentage; the person says which."""
-    found = _BRACKET.match(text)
+    found = re.match(_BRACKET, text)
     if not found:
         return ()
     return Piece("value", _number(found[1])), Piece("in brackets", _number(found[2]))
@@ -167,7 +168,7 @@ def _bracket(text: str) -> tuple[Piece, ...]:
 
 def _bare_range(text: str) -> tuple[Piece, ...]:
     """'84.6,94.5', '1.15-2.25', '18.1 to 25.8'."""
-    found = _COMMA_RANGE.match(text) or _RANGE.match(text)
+    found = re.match(_COMMA_RANGE, text) or re.match(_RANGE, text)
     if not found:
         return ()
     low, high = _number(found[1]), _number(found[2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -20,9 +20,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 
-from metadesk.figure import Hit, Page
 from metadesk.gui.theme import tones
-from metadesk.paint import draw_page
+
+if TYPE_CHECKING:
+    from metadesk.figure import Hit, Page
 
 Zoom = Literal["width", "free"]
 MARGIN = 16  # px of desk around the paper
@@ -192,6 +193,8 @@ class PageView(QAbstractScrollArea):
         painter.drawRect(paper)
 
     def _painted(self, corner: QPoint, size: QSize, ratio: float) -> QPixmap:
+        from metadesk.paint import draw_page
+
         assert self._page is not None
         pixmap = QPixmap(size * ratio)
         pixmap.setDevicePixelRatio(ratio)

@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from metadesk.figure import Page
 from metadesk.gui.forms import OptionsForm, QuietCombo
 from metadesk.gui.jobs import Tell
 from metadesk.gui.results.page_view import PageView
@@ -33,6 +32,7 @@ from metadesk.table.edits import SetExcluded
 
 if TYPE_CHECKING:
     from metadesk.analysis.result import AnalysisResult
+    from metadesk.figure import Page
 
 PATIENCE_MS = 120  # a result that is late by less than this is not called out of date on the plot
 ROOM_FOR_WORDS, ROOM_FOR_ZOOM = 760, 520  # px
@@ -233,6 +233,8 @@ class PlotPane(QWidget):
         self._lane.start(work)
 
     def _on_page(self, _number: int, drawn: object) -> None:
+        from metadesk.figure import Page
+
         if not isinstance(drawn, Page):
             self._say(str(drawn))
             return
