@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from metadesk.analysis.result import AnalysisResult
+from metadesk.analysis.engine import AnyResult
 from metadesk.errors import FileProblem
 from metadesk.figure import Page
 from metadesk.paint.export import export_pdf, export_png, export_svg, png_bytes
 from metadesk.plots import PLOTS
-from metadesk.reports.results_json import write_json
-from metadesk.reports.workbook import write_results
+from metadesk.reports.kinds import write_any_json, write_workbook
 
 FIGURE_DPI = 200
 """Resolution of figures inside the workbook."""
 
 
 def write_outputs(
-    result: AnalysisResult,
+    result: AnyResult,
     folder: Path,
     *,
     width_cm: float | None = None,
@@ -28,7 +27,7 @@ def write_outputs(
 
     Parameters
     ----------
-    result : AnalysisResult
+    result : AnalysisResult or TrialResult
         What to write.
     folder : Path
         Made if it does not exist; files of an earlier run are replaced.
@@ -51,8 +50,8 @@ def write_outputs(
     pages = drawn(result)
     figures = [(PLOTS[key].title, png_bytes(page, dpi=FIGURE_DPI)) for key, page in pages.items()]
     written = [folder / "results.json", folder / "results.xlsx"]
-    write_json(result, written[0])
-    write_results(result, written[1], figures)
+    write_any_json(result, written[0])
+    write_workbook(result, written[1], figures)
     for key, page in pages.items():
         png: Callable[[Path], Path] = _png(page, width_cm, dpi)
         for suffix, save in (("png", png), ("svg", _svg(page)), ("pdf", _pdf(page))):
@@ -62,11 +61,9 @@ def write_outputs(
     return tuple(written)
 
 
-def drawn(result: AnalysisResult) -> dict[str, Page]:
+def drawn(result: AnyResult) -> dict[str, Page]:
     """Every plot that this result can carry."""
-    return {
-        plot.key: plot.draw(result, plot.options()) for plot in PLOTS if plot.needs(result) is None
-    }
+    return {plot.key: plot.draw(result, plot.options()) for plot in PLOTS if plot.fits(result)}
 
 
 def _png(page: Page, width_cm: float | None, dpi: int) -> Callable[[Path], Path]:

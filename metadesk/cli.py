@@ -19,6 +19,7 @@ from metadesk.errors import MetadeskError, SpecProblem
 
 if TYPE_CHECKING:
     from metadesk.analysis.spec import AnalysisSpec
+    from metadesk.analysis.trial_spec import AnySpec, TrialSpec
     from metadesk.table import StudyTable
 
 BAD_INPUT = 2
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _analyse_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="workbook (.xlsx) or table (.csv)")
-    parser.add_argument("--sheet", help="name of the sheet (else the first that holds studies)")
+    parser.add_argument("--sheet", help="name of the sheet (else the first that holds data)")
     parser.add_argument("--spec", type=Path, help="a spec file (JSON); the options below change it")
     parser.add_argument("--preset", help="cochrane-2025 (default) or revman-5")
     parser.add_argument("--measure", help="such as RR, OR, MD, SMD (see 'metadesk list measures')")
@@ -74,7 +75,8 @@ def _analyse_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="STUDY=REASON", help="leave a study out"
     )
-    parser.add_argument("--title", help="title of the forest plot")
+    parser.add_argument("--outcome", help="outcome column of a sheet of trial rows")
+    parser.add_argument("--title", help="title of the figure")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--width", type=float, help="width of the PNG in cm")
     parser.add_argument("--dpi", type=int, default=300, help="resolution of the PNG (up to 1200)")
@@ -86,27 +88,60 @@ def analyse(asked: argparse.Namespace) -> int:
     from metadesk.analysis.engine import run
     from metadesk.batch import write_outputs
     from metadesk.formats import read_sheet
-    from metadesk.reports.prose import result_sentence
+    from metadesk.reports.kinds import sentence_of
 
-    spec = make_spec(asked)
-    table = read_sheet(asked.file, spec.sheet or None)
-    spec = replace(spec, sheet=table.name)
+    given = _given_spec(asked)
+    table = read_sheet(asked.file, asked.sheet or (given.sheet if given else "") or None)
+    spec = _spec_for(asked, given, table)
     table = _without(table, _pairs(asked.exclude, "--exclude"))
     result = run(spec, table)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     written = write_outputs(result, asked.out, width_cm=asked.width, dpi=asked.dpi)
-    print(result_sentence(result))
+    print(sentence_of(result))
     for path in written:
         print(f"  {path}")
     return 0
 
 
-def make_spec(asked: argparse.Namespace) -> AnalysisSpec:
+def _given_spec(asked: argparse.Namespace) -> AnySpec | None:
+    """The spec file, if one was named."""
+    from metadesk.analysis.trial_spec import read_any_spec
+
+    return read_any_spec(asked.spec) if asked.spec else None
+
+
+def _spec_for(asked: argparse.Namespace, given: AnySpec | None, table: StudyTable) -> AnySpec:
+    """The request for this sheet: as the spec file says, else as the sheet's columns suggest."""
+    from metadesk.analysis.trial_spec import TrialSpec, holds_trial
+
+    if given is None and not asked.measure and (holds_trial(table) or asked.outcome):
+        given = TrialSpec()
+    if isinstance(given, TrialSpec):
+        return replace(make_trial_spec(asked, given), sheet=table.name)
+    return replace(make_spec(asked, given), sheet=table.name)
+
+
+def make_trial_spec(asked: argparse.Namespace, spec: TrialSpec) -> TrialSpec:
+    """The spec of trial rows with the single options applied."""
+    options = _typed(_pairs(asked.option, "--option"))
+    if asked.level is not None:
+        options["level"] = asked.level
+    words = {"reference", "active", "patient"} & options.keys()
+    said = _pairs(asked.option, "--option")
+    spec = spec.with_options(**{**options, **{n: said[n] for n in words}})
+    if asked.outcome:
+        spec = replace(spec, outcome=asked.outcome)
+    roles = {**spec.roles, **_pairs(asked.role, "--role")}
+    if asked.title:
+        spec = replace(spec, labels=replace(spec.labels, title=asked.title))
+    return replace(spec, roles=roles)
+
+
+def make_spec(asked: argparse.Namespace, given: AnalysisSpec | None = None) -> AnalysisSpec:
     """Make the spec that the words describe: preset, then spec file, then single options."""
     from metadesk.analysis.presets import PRESETS, default_spec
-    from metadesk.analysis.spec import read_spec
 
-    spec = read_spec(asked.spec) if asked.spec else default_spec()
+    spec = given or default_spec()
     if asked.preset:
         spec = PRESETS[asked.preset].apply(spec)
     options = _typed(_pairs(asked.option, "--option"))

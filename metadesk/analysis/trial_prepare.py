@@ -113,9 +113,18 @@ def prepare_trial(spec: TrialSpec, table: StudyTable) -> PreparedTrial:
         return replace(plain, problem=str(sentence))
     plain = replace(plain, data=data, rows=_marked(plain.rows, data, spec))
     try:
-        return replace(plain, design=recognise(data))
+        return replace(plain, design=_design(data))
     except MetadeskError as sentence:
         return replace(plain, problem=str(sentence))
+
+
+def _design(data: TrialData) -> DesignSummary:
+    """The design; where sequences have names of their own, by the treatments that followed."""
+    found = recognise(data)
+    if found.key != "repeated" or not (data.roles.sequence and data.roles.period):
+        return found
+    followed = recognise(replace(data, roles=replace(data.roles, sequence="")))
+    return followed if followed.key not in ("repeated", "unequal") else found
 
 
 def _columns(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from metadesk.analysis.result import AnalysisResult
+from metadesk.analysis.engine import AnyResult
 from metadesk.figure import Page
 
 
@@ -15,12 +15,18 @@ class Plot:
     """One kind of figure.
 
     ``sentence`` says in plain words what it shows; ``options`` is a dataclass of described fields;
-    ``needs`` gives the reason why a result cannot be drawn this way, or None.
+    ``needs`` gives the reason why a result cannot be drawn this way, or None; both it and ``draw``
+    only ever see results of the kind that ``takes`` names: 'studies' or 'trial' (rows).
     """
 
     key: str
     title: str
     sentence: str
     options: type[Any]
-    draw: Callable[[AnalysisResult, Any], Page]
-    needs: Callable[[AnalysisResult], str | None]
+    draw: Callable[[Any, Any], Page]
+    needs: Callable[[Any], str | None]
+    takes: str = "studies"
+
+    def fits(self, result: AnyResult) -> bool:
+        """Whether this result can be drawn this way."""
+        return self.takes == result.kind and self.needs(result) is None

@@ -74,7 +74,7 @@ def workbook_bytes(result: AnalysisResult, figures: Sequence[Figure] = ()) -> by
 
     book = Workbook()
     book.remove(book.worksheets[0])
-    _add_styles(book)
+    add_styles(book)
     sheets = {name: book.create_sheet(name) for name in SHEETS}
     _fill_results(sheets["Results"], result)
     for name, table in (
@@ -82,38 +82,38 @@ def workbook_bytes(result: AnalysisResult, figures: Sequence[Figure] = ()) -> by
         ("Heterogeneity", heterogeneity_table(result)),
         ("Settings", settings_table(result)),
     ):
-        _write_table(sheets[name], table, 1)
-        _finish(sheets[name], [(table, 1)])
+        write_table(sheets[name], table, 1)
+        finish(sheets[name], [(table, 1)])
     if len(study_table(result).rows):
         sheets["Studies"].auto_filter.ref = sheets["Studies"].dimensions
-    _fill_figures(sheets["Figures"], figures)
+    fill_figures(sheets["Figures"], figures)
     book.properties.title = result.spec.labels.title or "Meta-analysis"
     book.properties.creator = "metadesk"
-    return _saved(book, [name for name, _ in figures])
+    return saved(book, [name for name, _ in figures])
 
 
 def _fill_results(sheet: Worksheet, result: AnalysisResult) -> None:
     """Pooled effects on both scales, the sentence, what must be known, the methods."""
     pooled = pooled_table(result)
     placed = [(pooled, 1)]
-    row = _write_table(sheet, pooled, 1)
+    row = write_table(sheet, pooled, 1)
     others = (analysis_scale_table(result), *report_tables(result))
     for table in others:
         if table.rows:
-            row = _write_line(sheet, row + 1, table.title, bold=True)
+            row = write_line(sheet, row + 1, table.title, bold=True)
             placed.append((table, row))
-            row = _write_table(sheet, table, row)
-    _finish(sheet, placed)
+            row = write_table(sheet, table, row)
+    finish(sheet, placed)
     paragraphs = [("In words", result_sentence(result))]
     paragraphs += [("Note", note.text) for note in notes_of(result)]
     paragraphs += [("Methods", methods_text(result))]
     row += 1
     for title, words in paragraphs:
-        row = _write_line(sheet, row, title, bold=True)
-        row = _write_line(sheet, row, words) + 1
+        row = write_line(sheet, row, title, bold=True)
+        row = write_line(sheet, row, words) + 1
 
 
-def _add_styles(book: Workbook) -> None:
+def add_styles(book: Workbook) -> None:
     """The four looks of a cell, by name; a name is also far cheaper to give than a look."""
     from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 
@@ -130,7 +130,7 @@ def _add_styles(book: Workbook) -> None:
         )
 
 
-def _write_table(sheet: Worksheet, table: Table, top: int) -> int:
+def write_table(sheet: Worksheet, table: Table, top: int) -> int:
     """Write header, rows and notes from row ``top`` on; returns the first free row."""
     looks = [STYLES["left" if column.kind == "text" else "right"] for column in table.columns]
     for j, (column, look) in enumerate(zip(table.columns, looks, strict=True), 1):
@@ -145,7 +145,7 @@ def _write_table(sheet: Worksheet, table: Table, top: int) -> int:
             put(cell, value, column)
     end = top + 1 + len(table.rows)
     for note in table.notes:
-        end = _write_line(sheet, end, note, italic=True)
+        end = write_line(sheet, end, note, italic=True)
     return end
 
 
@@ -154,7 +154,7 @@ def _cell(sheet: Worksheet, row: int, column: int) -> SheetCell:
     return cast("SheetCell", sheet.cell(row, column))
 
 
-def _write_line(
+def write_line(
     sheet: Worksheet, row: int, text: str, *, bold: bool = False, italic: bool = False
 ) -> int:
     """Write a line of words over the columns, broken where it gets long; the next free row."""
@@ -170,7 +170,7 @@ def _write_line(
     return row
 
 
-def _finish(sheet: Worksheet, placed: Sequence[tuple[Table, int]]) -> None:
+def finish(sheet: Worksheet, placed: Sequence[tuple[Table, int]]) -> None:
     """Column widths and row heights that fit, and a first row that stays in sight."""
     from openpyxl.utils import get_column_letter
 
@@ -201,13 +201,13 @@ def _fit_to_paper(sheet: Worksheet) -> None:
     sheet.print_title_rows = "1:1"
 
 
-def _fill_figures(sheet: Worksheet, figures: Sequence[Figure]) -> None:
+def fill_figures(sheet: Worksheet, figures: Sequence[Figure]) -> None:
     """The figures under each other, each under its name."""
     row = 1
     if not figures:
-        _write_line(sheet, 1, "No figure could be drawn from this result.")
+        write_line(sheet, 1, "No figure could be drawn from this result.")
     for name, png in figures:
-        row = _write_line(sheet, row, name, bold=True)
+        row = write_line(sheet, row, name, bold=True)
         image = _picture(png)
         sheet.add_image(image, f"A{row}")
         row += round(float(image.height) * 0.75 / POINTS_A_ROW) + 2
@@ -241,7 +241,7 @@ def screen_size(png: bytes) -> tuple[int, int]:
     return round(width * scale), round(height * scale)
 
 
-def _saved(book: Workbook, names: Sequence[str]) -> bytes:
+def saved(book: Workbook, names: Sequence[str]) -> bytes:
     """The workbook's bytes with fixed dates and the figures' names as their alternative text."""
     from openpyxl.writer.excel import ExcelWriter
 
