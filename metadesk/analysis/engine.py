@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import overload
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 from metadesk import __version__
 from metadesk.analysis.fitting import fit_model, model_label
@@ -22,9 +22,6 @@ from metadesk.analysis.settings import settings_of
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.subgroups import analysed_subgroups, subgroup_words
 from metadesk.analysis.suitability import require_measure
-from metadesk.analysis.trial import check_analysed, fit_trial
-from metadesk.analysis.trial_prepare import PreparedTrial, prepare_trial
-from metadesk.analysis.trial_result import TrialResult
 from metadesk.analysis.trial_spec import AnySpec, TrialSpec
 from metadesk.document import Note
 from metadesk.effects.measures import MEASURES
@@ -35,11 +32,15 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatVector, IntVector
 from metadesk.table import StudyTable
 
+if TYPE_CHECKING:
+    from metadesk.analysis.trial_prepare import PreparedTrial
+    from metadesk.analysis.trial_result import TrialResult
+
 __all__ = ["AnyPrepared", "AnyResult", "Prepared", "fit", "prepare", "run"]
 
-
-AnyPrepared = Prepared | PreparedTrial
-AnyResult = AnalysisResult | TrialResult
+# Models of trial rows take a while to import: they are loaded with the first sheet that needs them.
+AnyPrepared: TypeAlias = "Prepared | PreparedTrial"
+AnyResult: TypeAlias = "AnalysisResult | TrialResult"
 
 
 @overload
@@ -68,6 +69,9 @@ def run(spec: AnySpec, table: StudyTable, progress: Progress = SILENT) -> AnyRes
         If the person gave up.
     """
     if isinstance(spec, TrialSpec):
+        from metadesk.analysis.trial import check_analysed, fit_trial
+        from metadesk.analysis.trial_prepare import prepare_trial
+
         analysed = fit_trial(prepare_trial(spec, table), progress)
         check_analysed(analysed)
         return analysed
@@ -83,6 +87,8 @@ def prepare(spec: TrialSpec, table: StudyTable) -> PreparedTrial: ...
 def prepare(spec: AnySpec, table: StudyTable) -> AnyPrepared:
     """Bind the roles of a sheet and account for every row: effect sizes, or checked trial rows."""
     if isinstance(spec, TrialSpec):
+        from metadesk.analysis.trial_prepare import prepare_trial
+
         return prepare_trial(spec, table)
     return prepare_studies(spec, table)
 
@@ -96,7 +102,9 @@ def fit(prepared: AnyPrepared, progress: Progress = SILENT) -> AnyResult:
 
     Where nothing can be answered the result has no ``main`` fit and says why in ``problem``.
     """
-    if isinstance(prepared, PreparedTrial):
+    if not isinstance(prepared, Prepared):
+        from metadesk.analysis.trial import fit_trial
+
         return fit_trial(prepared, progress)
     spec = prepared.spec
     blank = AnalysisResult(
