@@ -25,4 +25,4 @@ class Reference:
     def full(self) -> str:
         """The whole citation on one line."""
         doi = f" doi:{self.doi}" if self.doi else ""
-        return f"{self.authors} ({self.year}). {self.title}. {self.where}.{doi}"
+        return f"{self.authors} ({self.year}). {self.title}. {self.where.rstrip('.')}.{doi}"

@@ -21,6 +21,7 @@ def records(window: MainWindow) -> tuple[ActionRecord, ...]:
         *_file(window),
         *_edit(window),
         *_analysis(window),
+        *_effects(window),
         *_view(window),
         *_look(window),
         *_help(window),
@@ -39,8 +40,9 @@ def palette_commands(window: MainWindow) -> list[Command]:
             title = action.text().replace("&", "")
             commands.append(Command(title, action.trigger, keys, action.icon()))
     if window.has_sheet():
+        said = {command.title for command in commands}
         for line in window.sheet.cell_lines():
-            if line.run is not None and line.enabled:
+            if line.run is not None and line.enabled and line.title not in said:
                 commands.append(Command(line.title, line.run, line.keys))
     return commands
 
@@ -98,6 +100,13 @@ def _analysis(window: MainWindow) -> tuple[ActionRecord, ...]:
             checked=lambda: session.auto_run, tip=tr("Analyse again after every change"),
         ),
     )  # fmt: skip
+
+
+def _effects(window: MainWindow) -> tuple[ActionRecord, ...]:
+    return tuple(
+        ActionRecord(a.id, a.title, a.run, a.keys, "effects", "", window.has_sheet, tip=a.tip)
+        for a in window.effects.actions()
+    )
 
 
 def _view(window: MainWindow) -> tuple[ActionRecord, ...]:

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from metadesk.gui.actions import Actions
 from metadesk.gui.commands import palette_commands, records
+from metadesk.gui.effects.desk import EffectDesk
 from metadesk.gui.opening import OpenedBook, Opener
 from metadesk.gui.problems import ProblemsPanel
 from metadesk.gui.recent import RecentFiles
@@ -87,6 +88,7 @@ class MainWindow(QMainWindow):
         self.plot = PlotPane(session, self)
         self.results = ResultsPane(session, self)
         self.problems = ProblemsPanel(session, self)
+        self.effects = EffectDesk(session, self.sheet, self)
         self.start_page = StartPage(self)
         self.state = StateStrip(session, self)
         self.sheet_tabs = QTabBar(self)
@@ -178,6 +180,7 @@ class MainWindow(QMainWindow):
         self._sheet_menu = bar.addMenu(self.tr("&Sheet"))
         self._sheet_menu.aboutToShow.connect(self._fill_sheet_menu)
         bar.addMenu(self.tr("&Analysis")).addActions(self.actions_.in_menu("analysis"))
+        bar.addMenu(self.tr("Effe&cts")).addActions(self.actions_.in_menu("effects"))
         view = bar.addMenu(self.tr("&View"))
         view.addActions(self.actions_.in_menu("view"))
         view.addSeparator()

@@ -341,6 +341,8 @@ class Session(QObject):
         after, inverse = edit.apply(before)
         self.sheet.table = after
         self.sheet.touched |= touched_rows(before, after, all_columns=bool(self.spec.roles))
+        if self.spec.dependence and self.sheet.touched:
+            self.sheet.touched = frozenset(after.row_ids)  # rows of one study share an effect
         self._out_of_date()
         self.table_changed.emit(edit)
         self.prepared_changed.emit()
@@ -463,6 +465,7 @@ def _work(engine: Engine, check: Check, request: Request, progress: Progress, te
 
     The problems come last because nobody waits for them; they come also when there is no result.
     """
+    prepared = None
     try:
         progress.step(0.0, "Working out effect sizes")
         prepared = engine.prepare(request.spec, request.table)
@@ -471,13 +474,21 @@ def _work(engine: Engine, check: Check, request: Request, progress: Progress, te
         if request.with_fit:
             tell(_ResultPart(engine.fit(prepared, progress)))
     finally:
-        tell(_Problems(tuple(check(request.table))))
+        tell(_Problems((*_of_rows(prepared), *check(request.table))))
     return None
+
+
+def _of_rows(prepared: object) -> tuple[Problem, ...]:
+    """What the effect sizes say about rows: ways that disagree, values that are missing."""
+    from metadesk.analysis.prepare import Prepared
+    from metadesk.analysis.ways import row_problems
+
+    return tuple(row_problems(prepared)) if isinstance(prepared, Prepared) else ()
 
 
 def _effects_differ(before: AnalysisSpec, after: AnalysisSpec) -> bool:
     """Whether the effect sizes of single studies may differ between two requests."""
-    asked = ("measure", "measure_options", "roles", "routes", "level")
+    asked = ("measure", "measure_options", "roles", "routes", "level", "dependence")
     return any(getattr(before, name) != getattr(after, name) for name in asked)
 
 

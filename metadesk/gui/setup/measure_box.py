@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from metadesk.gui.effects.needs import missing_roles
 from metadesk.gui.forms import OptionsForm, QuietCombo
 from metadesk.gui.session import Session
 from metadesk.gui.theme import set_role
@@ -32,6 +33,12 @@ class MeasureBox(QWidget):
         self.chooser.setObjectName("measureChooser")
         self.chooser.setAccessibleName(self.tr("Effect measure"))
         self.chooser.activated.connect(self._choose)
+        self.cards_button = QToolButton(self)
+        self.cards_button.setObjectName("measureCardsButton")
+        self.cards_button.setText(self.tr("All…"))
+        self.cards_button.setAccessibleName(self.tr("All measures as cards"))
+        self.cards_button.setToolTip(self.tr("All measures as cards (Ctrl+Shift+M)"))
+        self.cards_button.clicked.connect(self.show_cards)
         label = QLabel(self.tr("Effect measure"), self)
         label.setBuddy(self.chooser)
         set_role(label, "field")
@@ -40,11 +47,23 @@ class MeasureBox(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
         self._column.addWidget(label)
-        self._column.addWidget(self.chooser)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.chooser, 1)
+        row.addWidget(self.cards_button)
+        self._column.addLayout(row)
         self._column.addWidget(self._sentence)
         session.table_changed.connect(self.refresh)
         session.spec_changed.connect(self.refresh)
         self.refresh()
+
+    def show_cards(self) -> None:
+        """Show the catalogue as cards."""
+        from metadesk.gui.effects.cards import MeasureCards
+
+        cards = MeasureCards(self._session, self.window())
+        cards.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        cards.open()
 
     def _words(self, name: str) -> QLabel:
         label = QLabel(self)
@@ -59,11 +78,12 @@ class MeasureBox(QWidget):
 
         table, spec = self._session.table, self._session.spec
         roles = {**table.roles, **spec.roles}
-        now = (tuple(sorted(roles.items())), spec.measure, tuple(spec.measure_options.items()))
+        suggestion = suggest_measure(roles, table)
+        options = tuple(spec.measure_options.items())
+        now = (tuple(sorted(roles.items())), spec.measure, options, suggestion.reason)
         if now == self._shown:
             return
         self._shown = now
-        suggestion = suggest_measure(roles)
         self._fill(set(roles), suggestion.measure)
         chosen = spec.measure or suggestion.measure
         self._show_words(chosen, "" if spec.measure else suggestion.reason)
@@ -149,13 +169,6 @@ class MeasureBox(QWidget):
 
 def _name(measure: Measure) -> str:
     return f"{measure.title} ({measure.key})"
-
-
-def missing_roles(measure: Measure, have: set[str]) -> tuple[str, ...]:
-    """The roles that a measure still lacks on its preferred route; empty when it can be formed."""
-    if any(have.issuperset(route.roles) for route in measure.routes):
-        return ()
-    return tuple(role for role in measure.routes[0].roles if role not in have)
 
 
 def options_matter(key: str, have: set[str]) -> bool:

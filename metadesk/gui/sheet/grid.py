@@ -80,6 +80,7 @@ class SheetModel(QAbstractTableModel):
         self._hold(session.table)
         self._marks: dict[tuple[int, int], list[Problem]] = {}
         self._column_marks: dict[int, list[Problem]] = {}
+        self._row_marks: dict[int, list[Problem]] = {}
         self._prepared: Prepared | None = None
         self._studies: dict[int, StudyResult] = {}
         self._written: dict[int, EffectTexts] = {}
@@ -135,6 +136,8 @@ class SheetModel(QAbstractTableModel):
     def problems_at(self, row: int, section: int) -> list[Problem]:
         """What is wrong with a cell, the worst first."""
         column, row_id = self.column_at(section), self.row_id(row)
+        if row_id is not None and self.effect_key(section) in ("route", "effect"):
+            return self._row_marks.get(row_id, [])
         if column is None or row_id is None:
             return []
         return self._marks.get((row_id, column.id), [])
@@ -235,7 +238,8 @@ class SheetModel(QAbstractTableModel):
             reason = self.table.excluded.get(row_id, "") if row_id is not None else ""
             return self.tr("Left out: {}").format(reason) if reason else ""
         if self.effect_key(section):
-            return self.effect(row).tooltip
+            said = [f"{p.sentence} {p.remedy}" for p in self.problems_at(row, section)]
+            return "\n".join(filter(None, (self.effect(row).tooltip, *said)))
         problems = self.problems_at(row, section)
         said = [" ".join(filter(None, (p.sentence, p.remedy))) for p in problems]
         return "\n".join([*said, *self._reading(row, section)])
@@ -411,8 +415,11 @@ class SheetModel(QAbstractTableModel):
 
     def _take_problems(self) -> None:
         before, self._marks, self._column_marks = self._marks, {}, {}
+        rows_before, self._row_marks = self._row_marks, {}
         for problem in sorted(self.session.problems, key=lambda p: SEVERITIES.index(p.severity)):
             if problem.column_id is None:
+                if problem.row_id is not None:
+                    self._row_marks.setdefault(problem.row_id, []).append(problem)
                 continue
             if problem.row_id is None:
                 self._column_marks.setdefault(problem.column_id, []).append(problem)
@@ -427,6 +434,8 @@ class SheetModel(QAbstractTableModel):
         rows = [i for i, row_id in enumerate(self.table.row_ids) if row_id in ids] if ids else []
         if rows:
             self._announce(rows[0], rows[-1], 1, self.n_columns)
+        if rows_before != self._row_marks:
+            self._announce(0, self.rowCount() - 1, self.first_effect, self.columnCount() - 1)
 
     def _announce_header(self, first: int) -> None:
         self.headerDataChanged.emit(Qt.Orientation.Horizontal, first, self.columnCount() - 1)

@@ -52,6 +52,7 @@ class SheetPane(QWidget):
         self.keys = Keys(self)
         self._build()
         self._connect()
+        self.more_lines: list[Callable[[], list[Line]]] = []  # what others offer about a row
         self._last_row = -1
         self._arranging = False
         self._start()
@@ -420,6 +421,7 @@ class SheetPane(QWidget):
             ),
             SEPARATOR,
             Line(tick.format(row_words), self.toggle_selected, "Ctrl+E", bool(rows)),
+            *(line for offer in self.more_lines for line in offer()),
         ]
 
     def _insert_below(self) -> None:

@@ -1,0 +1,306 @@
+"""The row calculator: type what a paper says of one study and see what follows."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from metadesk.document.numbers import fixed
+from metadesk.gui.effects.columns import write_row
+from metadesk.gui.session import Session
+from metadesk.gui.theme import panel_css, set_role, tones
+from metadesk.table import ROLES, number_in, parse_number, shown
+
+if TYPE_CHECKING:
+    from metadesk.effects import Measure
+    from metadesk.effects.calculator import Calculation, Solution
+
+HELPING = ("est", "yi", "lower", "upper", "sei", "vi", "zi", "pval")
+MOST_STEPS = 8
+
+
+def fields_of(measure: Measure) -> dict[str, dict[str, str]]:
+    """The roles that can be known of a study, by group, each with its words."""
+    titles: dict[str, str] = {}
+    for route in measure.routes:
+        for need in route.needs:
+            titles.setdefault(need.role, need.title)
+    known = {role.key for role in ROLES}
+    for role in HELPING:
+        titles.setdefault(role, ROLES[role].title)
+    arms = {1: "Group 1", 2: "Group 2"}
+    two = any(ROLES[r].arm == 2 for r in titles if r in known)
+    groups: dict[str, dict[str, str]] = {"Group 1": {}, "Group 2": {}, "Both together": {}}
+    for role, title in titles.items():
+        if role not in known:
+            continue
+        reported = role in HELPING
+        group = arms.get(ROLES[role].arm, "") if two else ""
+        place = "As reported" if reported else group or "Both together"
+        groups.setdefault(place, {})[role] = title
+    if not two and "Both together" in groups:
+        groups["The study"] = groups.pop("Both together")
+    groups["As reported"] = groups.pop("As reported")
+    return {name: roles for name, roles in groups.items() if roles}
+
+
+class RowCalculator(QDialog):
+    """Fields for what is known; what follows stands grey in the empty ones."""
+
+    def __init__(self, session: Session, row_id: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._row_id = session, row_id
+        self._measure = self._measure_key()
+        self.fields: dict[str, QLineEdit] = {}
+        self._before: dict[str, float] = {}
+        self._found: Calculation | None = None
+        self.setObjectName("rowCalculator")
+        self.setAccessibleName(self.tr("Row calculator"))
+        label = session.table.label(row_id)
+        self.setWindowTitle(self.tr("Row calculator: {0}").format(label))
+        self._build()
+        self.setStyleSheet(panel_css(tones()))
+        self.resize(900, 660)
+        self._start()
+
+    def _measure_key(self) -> str:
+        prepared = self._session.prepared
+        return self._session.spec.measure or (prepared.measure if prepared else "") or "GEN"
+
+    # ------------------------------------------------------------------ putting together
+    def _build(self) -> None:
+        from metadesk.effects import MEASURES
+
+        entry = MEASURES[self._measure]
+        head = QLabel(
+            self.tr("<b>{0}</b>: type what the paper says. What follows appears in grey.").format(
+                escape(entry.title)
+            ),
+            self,
+        )
+        head.setObjectName("calculatorHead")
+        body = QWidget(self)
+        body.setObjectName("calculatorFields")
+        across = QHBoxLayout(body)
+        across.setContentsMargins(0, 0, 8, 0)
+        across.setSpacing(24)
+        for group, roles in fields_of(entry).items():
+            across.addLayout(self._group(group, roles), 1)
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setWidget(body)
+        area.setObjectName("calculatorScroll")
+        self.answer = QLabel(self)
+        self.answer.setObjectName("calculatorAnswer")
+        self.answer.setWordWrap(True)
+        self.choices = QVBoxLayout()
+        self.choices.setSpacing(4)
+        self._radios = QButtonGroup(self)
+        self._radios.idClicked.connect(lambda _: self._show_solution())
+        self.steps = QLabel(self)
+        self.steps.setObjectName("calculatorSteps")
+        self.steps.setWordWrap(True)
+        self.steps.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        set_role(self.steps, "muted")
+        below = QScrollArea(self)
+        below.setObjectName("calculatorStepsArea")
+        below.setWidgetResizable(True)
+        below.setWidget(self.steps)
+        below.setMaximumHeight(7 * self.fontMetrics().height())
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        self.take = QPushButton(self.tr("Write into the sheet"), self)
+        self.take.setObjectName("calculatorTake")
+        self.take.setDefault(True)
+        self.take.clicked.connect(self._write)
+        self.buttons.addButton(self.take, QDialogButtonBox.ButtonRole.AcceptRole)
+        self.buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(12)
+        column.addWidget(head)
+        column.addWidget(area, 1)
+        column.addWidget(self.answer)
+        column.addLayout(self.choices)
+        column.addWidget(below)
+        column.addWidget(self.buttons)
+
+    def _group(self, title: str, roles: dict[str, str]) -> QVBoxLayout:
+        heading = QLabel(self.tr(title), self)
+        set_role(heading, "heading")
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(0, 3)
+        grid.setColumnStretch(1, 2)
+        for row, (role, words) in enumerate(roles.items()):
+            line = QLineEdit(self)
+            line.setObjectName(f"calc-{role}")
+            line.setAccessibleName(words)
+            line.setMinimumWidth(72)
+            line.setToolTip(f"{words} ({role})")
+            line.textEdited.connect(self._calculate)
+            label = QLabel(_without_group(words), self)
+            label.setBuddy(line)
+            label.setWordWrap(True)
+            label.setToolTip(f"{words} ({role})")
+            set_role(label, "field")
+            grid.addWidget(label, row, 0)
+            grid.addWidget(line, row, 1)
+            self.fields[role] = line
+        column = QVBoxLayout()
+        column.setSpacing(8)
+        column.addWidget(heading)
+        column.addLayout(grid)
+        column.addStretch(1)
+        return column
+
+    def _start(self) -> None:
+        """Fill in what the row holds."""
+        table = self._session.table
+        at = table.row_position(self._row_id)
+        for role, line in self.fields.items():
+            column = table.with_role(role)
+            value = math.nan if column is None else number_in(column.cells[at])
+            if not math.isnan(value):
+                line.setText(shown(value))
+                self._before[role] = value
+        first = next((f for r, f in self.fields.items() if r not in self._before), None)
+        if first is not None:
+            first.setFocus()
+        self._calculate()
+
+    # ------------------------------------------------------------------ what follows
+    def known(self) -> dict[str, float]:
+        """The numbers that were typed."""
+        found = {}
+        for role, line in self.fields.items():
+            parsed = parse_number(line.text())
+            if parsed is not None:
+                found[role] = parsed.value
+        return found
+
+    def _calculate(self) -> None:
+        from metadesk.effects.calculator import calculate
+
+        self._found = calculate(self._measure, self.known(), level=0.95)
+        for button in self._radios.buttons():
+            self._radios.removeButton(button)
+            self.choices.removeWidget(button)
+            button.deleteLater()
+        if self._found.is_ambiguous:
+            for number, solution in enumerate(self._found.solutions):
+                self._add_choice(number, solution)
+        self._show_solution()
+
+    def _add_choice(self, number: int, solution: Solution) -> None:
+        out = ", ".join(f"{_without_group(self._title(r))} {x:.6g}" for r, x in self._own(number))
+        radio = QRadioButton(f"{out} → {self._effect_words(solution)}", self)
+        radio.setObjectName(f"solution-{number}")
+        self._radios.addButton(radio, number)
+        self.choices.addWidget(radio)
+
+    def _own(self, number: int) -> list[tuple[str, float]]:
+        """The values in which a solution differs from the others."""
+        assert self._found is not None
+        mine = self._found.solutions[number].values
+        others = [s.values for i, s in enumerate(self._found.solutions) if i != number]
+        route = self._found.solutions[number].route
+        roles = self._roles_of(route) if route else tuple(mine)
+        return [
+            (r, mine[r])
+            for r in roles
+            if r in mine and any(other.get(r) != mine[r] for other in others)
+        ]
+
+    @property
+    def solution(self) -> Solution | None:
+        """The one solution, or the one the person said it is."""
+        if self._found is None or not self._found.solutions:
+            return None
+        if not self._found.is_ambiguous:
+            return self._found.solutions[0]
+        number = self._radios.checkedId()
+        return self._found.solutions[number] if number >= 0 else None
+
+    def _show_solution(self) -> None:
+        found = self.solution
+        derived = found.derived if found is not None else {}
+        for role, line in self.fields.items():
+            line.setPlaceholderText(f"{derived[role]:.6g}" if role in derived else "")
+        asks = self._found is not None and self._found.is_ambiguous and found is None
+        self.take.setEnabled(not asks and bool(self.known()))
+        if asks:
+            self.answer.setText(self.tr("<b>Two studies fit these numbers. Which one is it?</b>"))
+        elif found is not None and not math.isnan(found.yi):
+            self.answer.setText(f"<b>{self._effect_words(found)}</b>")
+        elif found is not None:
+            self.answer.setText(escape(found.reason or ""))
+        taken = found.taken if found is not None else ()
+        lines = [
+            f"{escape(step.sentence)} <i>{escape(step.step.citation.short)}</i>" for step in taken
+        ]
+        notes = [escape(note) for note in found.notes] if found is not None else []
+        self.steps.setText("<br>".join([*notes, *lines]))
+
+    def _effect_words(self, solution: Solution) -> str:
+        from metadesk.effects import MEASURES
+        from metadesk.numerics.tails import quantile
+
+        entry = MEASURES[self._measure]
+        if math.isnan(solution.yi):
+            return solution.reason or ""
+        half = float(quantile(self._session.spec.level)) * math.sqrt(solution.vi)
+        scale = entry.scale
+        ends = [float(scale.read(x)) for x in (solution.yi, solution.yi - half, solution.yi + half)]
+        via = f" ({entry.route(solution.route).title})" if solution.route else ""
+        return f"{entry.short} {fixed(ends[0], 3)} [{fixed(ends[1], 3)}, {fixed(ends[2], 3)}]{via}"
+
+    def _title(self, role: str) -> str:
+        line = self.fields.get(role)
+        return line.accessibleName() if line is not None else role
+
+    def _roles_of(self, route: str) -> tuple[str, ...]:
+        from metadesk.effects import MEASURES
+
+        return MEASURES[self._measure].route(route).roles
+
+    # ------------------------------------------------------------------ into the sheet
+    def _write(self) -> None:
+        known, found = self.known(), self.solution
+        cells: dict[tuple[int, str], float | None] = {
+            (self._row_id, role): None for role in self._before if role not in known
+        }
+        cells |= {(self._row_id, role): x for role, x in known.items()}
+        if found is not None and found.route:
+            for role in self._roles_of(found.route):
+                if role in found.values:
+                    cells.setdefault((self._row_id, role), found.values[role])
+        label = self._session.table.label(self._row_id)
+        edit = write_row(self._session.table, cells, self.tr("Row calculator, {0}").format(label))
+        if edit is not None:
+            self._session.apply(edit)
+        self.accept()
+
+
+def _without_group(words: str) -> str:
+    """A title under the heading of its group: 'SD, group 1' becomes 'SD'."""
+    for tail in (", group 1", ", group 2", ", treated", ", control"):
+        words = words.replace(tail, "")
+    return words

@@ -1,0 +1,177 @@
+"""Choices of the whole analysis about its effects: several of one study, and plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from metadesk.gui.forms import OptionsForm
+from metadesk.gui.session import Session
+from metadesk.gui.theme import panel_css, set_role, tones
+
+
+class ChoiceDialog(QDialog):
+    """A form for one block of the request; every change is one undoable step and seen at once."""
+
+    def __init__(
+        self, session: Session, block: str, family: type[Any], words: tuple[str, str],
+        parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self._session, self._block, self._family = session, block, family
+        self.setObjectName(f"{block}Dialog")
+        self.setAccessibleName(words[0])
+        self.setWindowTitle(words[0])
+        self.sentence = QLabel(words[1], self)
+        self.sentence.setWordWrap(True)
+        set_role(self.sentence, "muted")
+        self.form = OptionsForm(family, getattr(session.spec, block), name=f"{block}Form")
+        self.form.changed.connect(self._set)
+        self.form.rejected.connect(session.message)
+        self.state = QLabel(self)
+        self.state.setObjectName(f"{block}State")
+        self.state.setWordWrap(True)
+        self.state.setTextFormat(Qt.TextFormat.RichText)
+        self.state.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(12)
+        column.addWidget(self.sentence)
+        column.addWidget(self.form)
+        column.addWidget(self.state)
+        column.addStretch(1)
+        column.addWidget(buttons)
+        self.setStyleSheet(panel_css(tones()))
+        self.resize(460, 460)
+        session.spec_changed.connect(self.refresh)
+        session.result_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the values in force."""
+        self.form.show_values(getattr(self._session.spec, self._block))
+        failure = self._session.failure
+        result = self._session.result
+        problem = failure or (result.problem if result is not None else "")
+        self.state.setText(problem)
+
+    def _set(self, name: str, value: object) -> None:
+        from metadesk.options import options_of
+
+        spec = self._session.spec
+        options = {**getattr(spec, self._block), name: value}
+        defaults = {o.name: o.default for o in options_of(self._family)}
+        kept = {k: v for k, v in options.items() if v != defaults[k]}
+        title = next(o.title for o in options_of(self._family) if o.name == name)
+        block: dict[str, Any] = {self._block: kept}
+        self._session.set_spec(replace(spec, **block), title)
+
+
+class DependenceDialog(ChoiceDialog):
+    """Several effects of one study; shows only what the chosen reason needs."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        from metadesk.analysis.dependence import Dependence
+
+        super().__init__(
+            session, "dependence", Dependence,
+            (
+                parent.tr("Several effects of one study") if parent else "Several effects",
+                "Effects of the same people are not independent. Combine them into one effect a "
+                "study, or keep them all: then choose the multilevel model, which reads their "
+                "covariances.",
+            ),
+            parent,
+        )  # fmt: skip
+
+    def refresh(self) -> None:
+        """Offer only what matters now, and say which columns would be used."""
+        super().refresh()
+        spec, table = self._session.spec, self._session.table
+        use = spec.dependence.get("use", "none")
+        why = spec.dependence.get("why", "outcomes")
+        wanted = {
+            "why": use != "none",
+            "rho": use != "none" and why in ("outcomes", "outcomes-times"),
+            "phi": use != "none" and why in ("times", "outcomes-times"),
+            "weighted": use == "combine",
+            "study": use != "none",
+            "outcome": use != "none" and why == "outcomes-times",
+            "time": use != "none" and why in ("times", "outcomes-times"),
+            "group1": use != "none" and why == "control",
+            "group2": use != "none" and why == "control",
+        }
+        for name, on in wanted.items():
+            self.form.field(name).setEnabled(on)
+        for name, roles in (
+            ("study", ("cluster", "study")), ("outcome", ("outcome",)), ("time", ("time",)),
+        ):  # fmt: skip
+            line = self.form.field(name)
+            usual = next((c.name for r in roles if (c := table.with_role(r))), "")
+            if isinstance(line, QLineEdit):
+                line.setPlaceholderText(usual)
+        if use == "keep" and spec.model != "multilevel":
+            self.state.setText(
+                self.tr("The covariances are read by the multilevel model; choose it in the panel.")
+            )
+        box = self.form.field("use")
+        if isinstance(box, QComboBox):
+            box.setAccessibleDescription(self.sentence.text())
+
+
+class PlainDialog(ChoiceDialog):
+    """Which people and which scale the plain numbers are about, with the numbers below."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        from metadesk.analysis.plain import PlainChoice
+
+        super().__init__(
+            session, "plain", PlainChoice,
+            (
+                parent.tr("In plain numbers") if parent else "In plain numbers",
+                "What the pooled effect means for 1,000 people, as a number needed to treat, or in "
+                "points of a familiar scale. The same numbers stand in Results and in the exported "
+                "workbook.",
+            ),
+            parent,
+        )  # fmt: skip
+
+    def refresh(self) -> None:
+        """Show the readings of the result at hand."""
+        super().refresh()
+        from html import escape
+
+        from metadesk.analysis.plain import plain_kind, plain_numbers
+        from metadesk.errors import MetadeskError
+
+        result = self._session.result
+        if result is None or result.main is None:
+            return
+        asked = plain_kind(result.measure)
+        self.form.field("baseline").setEnabled(asked != "")
+        for name in ("scale_sd", "scale_name"):
+            self.form.field(name).setEnabled(asked == "scale")
+        try:
+            found = plain_numbers(result)
+        except MetadeskError as problem:
+            self.state.setText(escape(str(problem)))
+            return
+        lines = [f"<b>{escape(n.title)}</b>: {escape(n.sentence)}" for n in found]
+        words = "<br>".join(lines) or escape(
+            self.tr("This measure is already in plain units; nothing has to be translated.")
+        )
+        stale = f"<i>{escape(self.tr('Working…'))}</i><br>" if self._session.stale else ""
+        self.state.setText(stale + words)
