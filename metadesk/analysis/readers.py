@@ -105,16 +105,19 @@ def read_levels(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
     names = [w for part in words.split(";") for w in _names_in(part) if w not in ("1", "0")]
     wanted = {name: _grouping(prepared, name) for name in dict.fromkeys(names)}
     base = read_moderators(prepared, options)
-    given = {name: column for name, column in wanted.items() if column is not None}
-    rows, dropped = _complete(prepared, tuple(c.name for c in given.values()), base)
+    named = tuple(w.name for w in wanted.values() if isinstance(w, TableColumn))
+    rows, dropped = _complete(prepared, named, base)
     at = np.isin(base.rows, rows)
     effects: MetaData = base.data.take(at)
     factors = {
         name: Factor.of(
             name,
-            [shown(column.cells[i]).strip() for i in rows] if column else [str(i) for i in rows],
+            [
+                shown(words.cells[i]).strip() if isinstance(words, TableColumn) else words[i]
+                for i in rows
+            ],
         )
-        for name, column in wanted.items()
+        for name, words in wanted.items()
     }
     data = DependentData.of(
         effects.yi, _sampling(prepared, effects, rows), X=effects.X, names=effects.names,
@@ -242,15 +245,18 @@ def _names_in(part: str) -> list[str]:
     return [word.strip() for side in part.split("|") for word in side.split("/") if word.strip()]
 
 
-def _grouping(prepared: Prepared, name: str) -> TableColumn | None:
-    """The column a grouping names: by its own name, else by role; ``effect`` is the row itself."""
+def _grouping(prepared: Prepared, name: str) -> TableColumn | tuple[str, ...]:
+    """The column a grouping names, else the words of its rows: of a study, or of the row alone."""
     for column in prepared.table.columns:
         if column.name == name:
             return column
+    rows = tuple(str(i) for i in range(prepared.table.n_rows))
     if name == "study":
-        found = prepared.table.with_role("cluster") or prepared.table.with_role("study")
+        found = prepared.table.with_role("cluster")
         if found is not None:
             return found
+        words = prepared.table.study_words()
+        return tuple(word or f"row {i}" for i, word in zip(rows, words, strict=True))
     if name == "effect":
-        return None
+        return rows
     return _named(prepared.table, name)

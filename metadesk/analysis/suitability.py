@@ -37,16 +37,14 @@ def carried(
 
 
 def gives_several_rows(table: StudyTable) -> bool:
-    """Whether the cluster column, else the study column, holds a word twice."""
-    column = table.with_role("cluster") or table.with_role("study")
-    if column is None:
-        return False
-    words = [
-        word.strip().casefold()
-        for row_id, word in zip(table.row_ids, table.texts(column), strict=True)
-        if row_id not in table.excluded
-    ]
-    return any(n > 1 for word, n in Counter(words).items() if word)
+    """Whether a study, or the cluster that holds it, has more than one row that counts."""
+    words = table.study_words()
+    counted = Counter(
+        word
+        for row_id, word in zip(table.row_ids, words, strict=True)
+        if row_id not in table.excluded and word
+    )
+    return any(n > 1 for n in counted.values())
 
 
 def why_not(entry: StudyModel, found: Carried) -> str:
@@ -77,9 +75,12 @@ def require_measure(entry: StudyModel, measure: str) -> None:
         With the measures that it is for.
     """
     if entry.measures and measure not in entry.measures:
+        counted = (
+            "" if entry.reads == "effects" else " and needs events and totals (or person-time)"
+        )
         titles = [MEASURES[m].title.lower() for m in entry.measures if m in MEASURES]
         raise SpecProblem(
-            f"The model '{entry.title}' is for {_either(titles)}, not for "
+            f"The model '{entry.title}' is for {_either(titles)}{counted}, not for "
             f"{MEASURES[measure].title.lower()}. Choose another measure or model."
         )
 

@@ -98,6 +98,10 @@ class Section(QWidget):
         self._head.toggled.connect(self._fold)
         self._fold(opened)
 
+    def open(self) -> None:
+        """Show what it holds."""
+        self._head.setChecked(True)
+
     @property
     def opened(self) -> bool:
         """Whether the section shows what it holds."""

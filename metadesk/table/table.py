@@ -111,6 +111,20 @@ class StudyTable:
             for i, (name, when) in enumerate(zip(names, years, strict=True))
         )
 
+    def study_words(self) -> tuple[str, ...]:
+        """Which study each row belongs to: the cluster column, else study and year; '' if unknown.
+
+        Two rows of one author in different years are two studies.
+        """
+        cluster = self.with_role("cluster")
+        if cluster is not None:
+            return tuple(word.strip() for word in self.texts(cluster))
+        study = self.with_role("study")
+        if study is None:
+            return ("",) * self.n_rows
+        named = zip(self.labels(), self.texts(study), strict=True)
+        return tuple(label if name.strip() else "" for label, name in named)
+
     def column_position(self, column_id: int) -> int:
         """Where the column with this id stands."""
         for position, column in enumerate(self.columns):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QDoubleSpinBox,
     QLabel,
     QRadioButton,
@@ -21,10 +19,8 @@ from metadesk.document import Note
 from metadesk.gui.forms import OptionsForm, QuietCombo, QuietDoubleSpin
 from metadesk.gui.results.notes import NoteList
 from metadesk.gui.session import Session
+from metadesk.gui.setup.families_box import FamiliesBox
 from metadesk.gui.theme import set_role
-
-if TYPE_CHECKING:
-    from metadesk.models.meta import StudyModel
 
 
 class ModelBox(QWidget):
@@ -39,10 +35,9 @@ class ModelBox(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
-        self._families = QButtonGroup(self)
-        self._radios: dict[str, QRadioButton] = {}
-        for entry in offered_models():
-            self._add_family(entry)
+        self.families = FamiliesBox(session, self)
+        self.families.chosen.connect(self._choose)
+        self._column.addWidget(self.families)
         self._caution = NoteList("modelCaution", self)
         self._column.addWidget(self._caution)
         self._column.addSpacing(8)
@@ -59,7 +54,7 @@ class ModelBox(QWidget):
 
     def radio(self, model: str) -> QRadioButton:
         """The button of one model."""
-        return self._radios[model]
+        return self.families.radio(model)
 
     def show_cautions(self, notes: Sequence[Note]) -> None:
         """Show what speaks against the chosen model right under the choice."""
@@ -68,8 +63,6 @@ class ModelBox(QWidget):
     def refresh(self) -> None:
         """Show what the request says."""
         spec = self._session.spec
-        if (radio := self._radios.get(spec.model)) is not None:
-            radio.setChecked(True)
         held = next((p for p in PRESETS if p.holds(spec)), None)
         with QSignalBlocker(self.preset):
             self.preset.setCurrentIndex(self.preset.findData(held.key if held else ""))
@@ -79,22 +72,6 @@ class ModelBox(QWidget):
         with QSignalBlocker(self.level):
             self.level.setValue(spec.level * 100)
         self._show_form()
-
-    def _add_family(self, entry: StudyModel) -> None:
-        radio = QRadioButton(entry.title, self)
-        radio.setObjectName(f"model-{entry.key}")
-        radio.setAccessibleName(entry.title)
-        radio.setAccessibleDescription(entry.sentence)
-        radio.setToolTip(entry.assumption)
-        radio.clicked.connect(lambda: self._choose(entry))
-        self._families.addButton(radio)
-        self._radios[entry.key] = radio
-        words = QLabel(entry.sentence, self)
-        words.setWordWrap(True)
-        words.setContentsMargins(22, 0, 0, 4)
-        set_role(words, "muted")
-        self._column.addWidget(radio)
-        self._column.addWidget(words)
 
     def _field(self, title: str, widget: QWidget, name: str) -> None:
         label = QLabel(title, self)
@@ -148,8 +125,10 @@ class ModelBox(QWidget):
         self._form.rejected.connect(self._session.message)
         self._column.addWidget(self._form)
 
-    def _choose(self, entry: StudyModel) -> None:
-        spec = self._session.spec
+    def _choose(self, key: str) -> None:
+        from metadesk.models.meta import MODELS
+
+        spec, entry = self._session.spec, MODELS[key]
         if entry.key == spec.model:
             return
         title = self.tr("Model: {0}").format(entry.title)
@@ -180,11 +159,3 @@ class ModelBox(QWidget):
         self._session.set_spec(
             spec.with_options(**{name: value}), self.tr("Model option: {0}").format(words)
         )
-
-
-def offered_models() -> tuple[StudyModel, ...]:
-    """The models that need nothing but the sheet's effects; random effects stands first."""
-    from metadesk.models.meta import MODELS
-
-    offered = [m for m in MODELS if m.reads == "effects" and not m.advanced]
-    return tuple(sorted(offered, key=lambda m: m.family != "random"))

@@ -12,8 +12,12 @@ from metadesk.errors import MetadeskError
 from metadesk.gui.forms import Section
 from metadesk.gui.results.notes import NoteList
 from metadesk.gui.session import Session
+from metadesk.gui.setup.compare_box import CompareBox
 from metadesk.gui.setup.measure_box import MeasureBox
 from metadesk.gui.setup.model_box import ModelBox
+from metadesk.gui.setup.moderator_box import ModeratorBox
+from metadesk.gui.setup.question_box import PermutationBox, PredictBox
+from metadesk.gui.setup.subgroup_box import SubgroupBox
 from metadesk.gui.setup.words_box import WordsBox
 from metadesk.gui.theme import panel_css, set_role, tones
 
@@ -69,15 +73,34 @@ class SetupPanel(QScrollArea):
         meaning.column.addWidget(self._equation)
         advice = Section(self.tr("Advice"), "adviceSection")
         advice.column.addWidget(self._advice)
+        explain = Section(self.tr("Moderators"), "moderatorSection")
+        for box in (ModeratorBox(session), PredictBox(session), PermutationBox(session)):
+            explain.column.addWidget(box)
+        self._explain = explain
+        groups = Section(self.tr("Subgroups"), "subgroupSection")
+        groups.column.addWidget(SubgroupBox(session))
+        beside = Section(self.tr("Models side by side"), "compareSection", opened=False)
+        beside.column.addWidget(CompareBox(session))
         self._advice_section = advice
-        for at, section in enumerate((outcome, model, meaning, advice, words)):
+        order = (outcome, model, explain, groups, meaning, advice, beside, words)
+        for at, section in enumerate(order):
             self._column.insertWidget(at, section)
         self._ready = True
         session.spec_changed.connect(self._show_equation)
+        session.spec_changed.connect(self._show_moderators)
         session.table_changed.connect(self._show_equation)
         session.result_changed.connect(self._show_advice)
         self._show_equation()
+        self._show_moderators()
         self._show_advice()
+
+    def _show_moderators(self) -> None:
+        """Moderators are asked for where the model reads them."""
+        from metadesk.models.meta import MODELS
+
+        model = self._session.spec.model
+        reads = MODELS[model].reads if model in MODELS else "effects"
+        self._explain.setVisible(reads in ("moderators", "levels"))
 
     def _show_equation(self) -> None:
         from metadesk.advice.equation import model_in_words

@@ -18,6 +18,7 @@ MODELS.add(
     StudyModel(
         key="fixed",
         title="Fixed effect (inverse variance)",
+        short="Inverse variance",
         family="fixed",
         sentence="Studies are pooled by their precision; differences between them count as chance.",
         assumption="All studies estimate one and the same true effect.",
@@ -29,6 +30,7 @@ MODELS.add(
     StudyModel(
         key="random",
         title="Random effects",
+        short="Mean of the true effects",
         family="random",
         sentence="True effects may differ; their mean and their spread are estimated.",
         assumption="True effects are drawn from a distribution with mean μ and variance τ².",
@@ -52,6 +54,7 @@ MODELS.add(
     StudyModel(
         key="mixed",
         title="Mixed effects (meta-regression)",
+        short="Meta-regression",
         family="mixed",
         sentence="Moderators explain part of the spread; what they leave is random.",
         assumption="The mean true effect is linear in the moderators; the rest is random.",

@@ -19,6 +19,7 @@ class StudyModel:
     ('moderators'), the counts of two arms ('two-arms'), any counts ('counts'), or a grouping of
     rows ('levels'). ``measures`` names the measures it is for; empty means any. ``equation`` is
     the occurrence equation, with ``{effect}`` and ``{moderators}`` to be put in the sheet's words.
+    ``short`` is its name within its family.
     ``fewest`` is the number of studies below which it says nothing.
     ``fit(options, data, progress)`` computes it.
     """
@@ -36,6 +37,7 @@ class StudyModel:
     measures: tuple[str, ...] = ()
     advanced: bool = False
     fewest: int = 1
+    short: str = ""
 
     @property
     def shelf(self) -> Family:

@@ -11,6 +11,7 @@ COUNT_MODELS: tuple[StudyModel, ...] = (
     StudyModel(
         key="glmm",
         title="Generalised linear mixed model (counts)",
+        short="Model of the counts (GLMM)",
         family="random",
         sentence="The counts themselves are modelled; nothing is added to zero cells.",
         assumption="Counts are binomial or Poisson; true log odds or log rates are normal.",

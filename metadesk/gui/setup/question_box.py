@@ -1,0 +1,184 @@
+"""Questions to a model with moderators: what it expects somewhere, and a test by permutation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from PySide6.QtCore import QSignalBlocker
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from metadesk.errors import SpecProblem
+from metadesk.gui.forms import QuietSpin
+from metadesk.gui.session import Session
+from metadesk.gui.theme import icon, set_role, tones
+
+PERMUTATIONS = 1000
+
+
+class PredictBox(QWidget):
+    """A value for every moderator; each place asked for becomes a row of the predictions."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("predictBox")
+        self._session = session
+        self._shown: object = None
+        self._lines: dict[str, QLineEdit] = {}
+        self._form = QFormLayout()
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setSpacing(4)
+        self._places = QVBoxLayout()
+        self._places.setSpacing(2)
+        title = QLabel(self.tr("Expected effect at"), self)
+        set_role(title, "field")
+        self.add = QPushButton(self.tr("Predict"), self)
+        self.add.setObjectName("predictAdd")
+        self.add.setAccessibleName(self.tr("Predict"))
+        self.add.clicked.connect(self._add)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(title)
+        column.addLayout(self._form)
+        column.addWidget(self.add)
+        column.addLayout(self._places)
+        session.spec_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """One line a moderator, and the places asked for so far."""
+        spec = self._session.spec
+        now = (spec.moderators, spec.predict_at)
+        if now == self._shown:
+            return
+        self._shown = now
+        names = self._names()
+        if tuple(self._lines) != names:
+            self._make_lines(names)
+        self.setVisible(bool(names))
+        while (item := self._places.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.hide()
+                old.deleteLater()
+        for i, place in enumerate(spec.predict_at):
+            words = ", ".join(f"{name} = {value}" for name, value in place.items())
+            self._places.addWidget(self._place(i, words))
+
+    def _names(self) -> tuple[str, ...]:
+        from metadesk.analysis.readers import worded
+        from metadesk.models.meta.formula import parse_formula
+
+        try:
+            formula = parse_formula(
+                self._session.spec.moderators or "~ 1", worded(self._session.table)
+            )
+        except SpecProblem:
+            return ()
+        return tuple(dict.fromkeys(name for term in formula.terms for name in term.columns))
+
+    def _make_lines(self, names: tuple[str, ...]) -> None:
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self._lines = {}
+        for i, name in enumerate(names):
+            line = QLineEdit(self)
+            line.setObjectName(f"predict{i}")
+            line.setAccessibleName(name)
+            line.returnPressed.connect(self._add)
+            self._form.addRow(name, line)
+            self._lines[name] = line
+
+    def _place(self, i: int, words: str) -> QWidget:
+        frame = QWidget(self)
+        label = QLabel(words, frame)
+        label.setWordWrap(True)
+        remove = QToolButton(frame)
+        remove.setObjectName(f"place{i}-remove")
+        remove.setAccessibleName(self.tr("Take {0} out").format(words))
+        remove.setToolTip(remove.accessibleName())
+        remove.setIcon(icon("close", tones().muted))
+        set_role(remove, "flat")
+        remove.clicked.connect(partial(self._remove, i))
+        row = QHBoxLayout(frame)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(label, 1)
+        row.addWidget(remove)
+        return frame
+
+    def _add(self) -> None:
+        place = {name: _value(line.text()) for name, line in self._lines.items()}
+        empty = [name for name, value in place.items() if value == ""]
+        if empty:
+            self._session.message.emit(self.tr("Type a value of {0}.").format(", ".join(empty)))
+            return
+        spec = self._session.spec
+        if place not in [dict(one) for one in spec.predict_at]:
+            self._session.set_spec(
+                replace(spec, predict_at=(*spec.predict_at, place)), self.tr("Prediction")
+            )
+
+    def _remove(self, i: int, _checked: bool = False) -> None:
+        spec = self._session.spec
+        left = tuple(one for j, one in enumerate(spec.predict_at) if j != i)
+        self._session.set_spec(replace(spec, predict_at=left), self.tr("Prediction taken out"))
+
+
+class PermutationBox(QWidget):
+    """A permutation test, when it is asked for; it runs with progress and can be stopped."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("permutationBox")
+        self._session = session
+        self.box = QCheckBox(self.tr("Permutation test"), self)
+        self.box.setObjectName("permutationOn")
+        self.box.setAccessibleName(self.tr("Permutation test"))
+        self.box.clicked.connect(self._tick)
+        self.many = QuietSpin(self)
+        self.many.setObjectName("permutationMany")
+        self.many.setAccessibleName(self.tr("Number of permutations"))
+        self.many.setKeyboardTracking(False)
+        self.many.setRange(99, 1_000_000)
+        self.many.setSingleStep(1000)
+        self.many.setGroupSeparatorShown(True)
+        self.many.valueChanged.connect(self._set)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.box, 1)
+        row.addWidget(self.many)
+        session.spec_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what the request says."""
+        many = self._session.spec.permutations
+        self.box.setChecked(bool(many))
+        self.many.setVisible(bool(many))
+        with QSignalBlocker(self.many):
+            self.many.setValue(many or PERMUTATIONS)
+
+    def _tick(self, on: bool) -> None:
+        self._set(PERMUTATIONS if on else 0)
+
+    def _set(self, many: int) -> None:
+        title = self.tr("Permutation test: {0}").format(many or self.tr("none"))
+        self._session.set_spec(replace(self._session.spec, permutations=many), title)
+
+
+def _value(text: str) -> float | str:
+    words = text.strip()
+    try:
+        return float(words.replace(",", "."))
+    except ValueError:
+        return words
