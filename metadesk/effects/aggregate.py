@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import linalg
 
 from metadesk.effects.dependence import BlockCovariance, clusters
 from metadesk.errors import SpecProblem
@@ -104,7 +103,7 @@ def aggregate(yi: FloatVector, V: BlockCovariance, *, weighted: bool = True) -> 
         rows, inner = at[known], block[np.ix_(known, known)]
         ones = np.ones(len(rows))
         if weighted:
-            weights = linalg.cho_solve(linalg.cho_factor(inner), ones)
+            weights = np.linalg.solve(inner, ones)
             variance = 1.0 / weights.sum()
             found.append((label, float(weights @ y[rows] * variance), float(variance), rows))
         else:
