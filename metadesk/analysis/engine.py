@@ -63,6 +63,8 @@ def run(spec: AnySpec, table: StudyTable, progress: Progress = SILENT) -> AnyRes
     ------
     DataProblem
         If no study can be pooled or no row analysed; the sentence says why and what would mend it.
+    NotEstimable
+        If the studies do not determine what the model asks.
     SpecProblem
         If the spec names something that does not exist.
     Cancelled
@@ -77,7 +79,7 @@ def run(spec: AnySpec, table: StudyTable, progress: Progress = SILENT) -> AnyRes
         return analysed
     prepared = prepare_studies(spec, table)
     check_usable(prepared)
-    return fit(prepared, progress)
+    return _fitted(_blank(prepared), prepared, progress)
 
 
 @overload
@@ -106,9 +108,18 @@ def fit(prepared: AnyPrepared, progress: Progress = SILENT) -> AnyResult:
         from metadesk.analysis.trial import fit_trial
 
         return fit_trial(prepared, progress)
-    spec = prepared.spec
-    blank = AnalysisResult(
-        spec=spec,
+    blank = _blank(prepared)
+    try:
+        check_usable(prepared)
+        return _fitted(blank, prepared, progress)
+    except MetadeskError as problem:
+        return replace(blank, problem=str(problem))
+
+
+def _blank(prepared: Prepared) -> AnalysisResult:
+    """The result as it stands before anything is fitted."""
+    return AnalysisResult(
+        spec=prepared.spec,
         measure=prepared.measure,
         scale=prepared.effects.scale if prepared.effects else MEASURES["GEN"].scale,
         studies=prepared.studies,
@@ -118,11 +129,6 @@ def fit(prepared: AnyPrepared, progress: Progress = SILENT) -> AnyResult:
         source=prepared.table.source,
         app_version=__version__,
     )
-    try:
-        check_usable(prepared)
-        return _fitted(blank, prepared, progress)
-    except MetadeskError as problem:
-        return replace(blank, problem=str(problem))
 
 
 def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> AnalysisResult:

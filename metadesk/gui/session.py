@@ -19,14 +19,18 @@ from PySide6.QtGui import QUndoCommand, QUndoGroup, QUndoStack
 
 from metadesk.analysis.presets import default_spec
 from metadesk.analysis.spec import AnalysisSpec
+from metadesk.analysis.trial_spec import AnySpec, TrialSpec, holds_trial
 from metadesk.errors import MetadeskError
 from metadesk.gui.jobs import Lane, Tell
 from metadesk.numerics.progress import Progress
 from metadesk.table import StudyTable
 
 if TYPE_CHECKING:
+    from metadesk.analysis.engine import AnyPrepared, AnyResult
     from metadesk.analysis.prepare import Prepared
     from metadesk.analysis.result import AnalysisResult
+    from metadesk.analysis.trial_prepare import PreparedTrial
+    from metadesk.analysis.trial_result import TrialResult
     from metadesk.table.edits import Edit
     from metadesk.table.validate import Problem
 
@@ -37,26 +41,26 @@ REST_MS = 20  # edits that follow each other faster than this are one request
 class Engine(Protocol):
     """What the session asks of the analysis; :mod:`metadesk.analysis.engine` is one."""
 
-    def prepare(self, spec: AnalysisSpec, table: StudyTable) -> Prepared:
-        """Work out the effect sizes."""
+    def prepare(self, spec: Any, table: StudyTable) -> Any:
+        """Work out the effect sizes, or check the rows of a trial."""
         ...
 
-    def fit(self, prepared: Prepared, progress: Progress) -> AnalysisResult:
-        """Pool them."""
+    def fit(self, prepared: Any, progress: Progress) -> Any:
+        """Pool them, or fit the trial's model."""
         ...
 
 
 class LazyEngine:
     """The engine of the house, imported when it is first asked (in the worker's thread)."""
 
-    def prepare(self, spec: AnalysisSpec, table: StudyTable) -> Prepared:
-        """Work out the effect sizes."""
+    def prepare(self, spec: AnySpec, table: StudyTable) -> AnyPrepared:
+        """Work out the effect sizes, or check the rows of a trial."""
         from metadesk.analysis import engine
 
         return engine.prepare(spec, table)
 
-    def fit(self, prepared: Prepared, progress: Progress) -> AnalysisResult:
-        """Pool them."""
+    def fit(self, prepared: AnyPrepared, progress: Progress) -> AnyResult:
+        """Pool them, or fit the trial's model."""
         from metadesk.analysis import engine
 
         return engine.fit(prepared, progress)
@@ -76,14 +80,18 @@ def check_table(table: StudyTable) -> Iterable[Problem]:
 class Request:
     """What one run of the worker is about; frozen, so it may cross threads."""
 
-    spec: AnalysisSpec
+    spec: AnySpec
     table: StudyTable
     with_fit: bool
 
 
 @dataclass
 class Sheet:
-    """Everything that belongs to one sheet of the workbook and survives switching away from it."""
+    """Everything that belongs to one sheet of the workbook and survives switching away from it.
+
+    ``trial`` is the request of a sheet of trial rows, None for a sheet of studies; ``kind_said``
+    whether a person decided which of the two it is.
+    """
 
     table: StudyTable
     spec: AnalysisSpec
@@ -96,6 +104,10 @@ class Sheet:
     failure: str = ""
     selected: int = -1
     figure_options: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    trial: TrialSpec | None = None
+    kind_said: bool = False
+    trial_prepared: PreparedTrial | None = None
+    trial_result: TrialResult | None = None
 
 
 class _EditCommand(QUndoCommand):
@@ -118,9 +130,7 @@ class _EditCommand(QUndoCommand):
 class _SpecCommand(QUndoCommand):
     """One change of the request."""
 
-    def __init__(
-        self, session: Session, before: AnalysisSpec, after: AnalysisSpec, title: str
-    ) -> None:
+    def __init__(self, session: Session, before: AnySpec, after: AnySpec, title: str) -> None:
         super().__init__(title)
         self._session = session
         self._before = before
@@ -131,6 +141,22 @@ class _SpecCommand(QUndoCommand):
 
     def undo(self) -> None:
         self._session._change_spec(self._before)
+
+
+class _KindCommand(QUndoCommand):
+    """Saying what a sheet holds."""
+
+    def __init__(self, session: Session, trial: TrialSpec | None, title: str) -> None:
+        super().__init__(title)
+        self._session = session
+        self._before = (session.sheet.trial, session.sheet.kind_said)
+        self._after = (trial, True)
+
+    def redo(self) -> None:
+        self._session._change_kind(*self._after)
+
+    def undo(self) -> None:
+        self._session._change_kind(*self._before)
 
 
 class Session(QObject):
@@ -206,12 +232,42 @@ class Session(QObject):
     @property
     def prepared(self) -> Prepared | None:
         """The live effect sizes; None while there are none."""
-        return self.sheet.prepared
+        return self.sheet.prepared if self.sheet.trial is None else None
 
     @property
     def result(self) -> AnalysisResult | None:
         """The last result that arrived, whether or not it still holds (see ``stale``)."""
-        return self.sheet.result
+        return self.sheet.result if self.sheet.trial is None else None
+
+    @property
+    def kind(self) -> str:
+        """What the sheet in front holds: 'studies' or 'trial' (rows)."""
+        return "studies" if self.sheet.trial is None else "trial"
+
+    @property
+    def trial(self) -> TrialSpec | None:
+        """The request of a sheet of trial rows, None for a sheet of studies."""
+        return self.sheet.trial
+
+    @property
+    def trial_prepared(self) -> PreparedTrial | None:
+        """The checked rows of a trial sheet."""
+        return self.sheet.trial_prepared if self.sheet.trial is not None else None
+
+    @property
+    def trial_result(self) -> TrialResult | None:
+        """The last result of a trial sheet."""
+        return self.sheet.trial_result if self.sheet.trial is not None else None
+
+    @property
+    def any_result(self) -> AnyResult | None:
+        """The last result of either kind."""
+        return self.result if self.sheet.trial is None else self.sheet.trial_result
+
+    @property
+    def request(self) -> AnySpec:
+        """The request of the sheet in front, of either kind."""
+        return self.spec if self.sheet.trial is None else self.sheet.trial
 
     @property
     def stale(self) -> bool:
@@ -280,7 +336,8 @@ class Session(QObject):
     def _new_sheet(self, table: StudyTable) -> Sheet:
         stack = QUndoStack(self.undo_group)
         stack.setUndoLimit(UNDO_LIMIT)
-        return Sheet(table, replace(default_spec(), sheet=table.name), stack)
+        trial = TrialSpec(sheet=table.name) if holds_trial(table) else None
+        return Sheet(table, replace(default_spec(), sheet=table.name), stack, trial=trial)
 
     def _set_sheets(self, sheets: list[Sheet], active: int = 0) -> None:
         old, self._sheets, self._active = self._sheets, sheets, active
@@ -297,7 +354,7 @@ class Session(QObject):
         self.problems_changed.emit()
         self.result_changed.emit()
         self.selection_changed.emit(self.selected)
-        if self.table.columns and (self.result is None or self.stale):
+        if self.table.columns and (self.any_result is None or self.stale):
             self._request()
 
     # -- changing ---------------------------------------------------------------------------------
@@ -318,6 +375,28 @@ class Session(QObject):
         """Change the request as one undoable step; nothing happens if nothing changed."""
         if spec != self.spec:
             self.undo_stack.push(_SpecCommand(self, self.spec, spec, title))
+
+    def set_trial(self, spec: TrialSpec, title: str) -> None:
+        """Change the request of a trial sheet as one undoable step."""
+        before = self.sheet.trial
+        if before is not None and spec != before:
+            self.undo_stack.push(_SpecCommand(self, before, spec, title))
+
+    def set_kind(self, kind: str, title: str) -> None:
+        """Say that the sheet holds 'studies' or 'trial' rows, as one undoable step."""
+        if kind != self.kind:
+            trial = TrialSpec(sheet=self.table.name) if kind == "trial" else None
+            self.undo_stack.push(_KindCommand(self, trial, title))
+
+    def add_sheet(self, table: StudyTable) -> int:
+        """Put another sheet behind the last one and return its position; it stays in the back."""
+        self._sheets.append(self._new_sheet(table))
+        self.sheets_changed.emit()
+        return len(self._sheets) - 1
+
+    def table_of(self, index: int) -> StudyTable:
+        """The table of a sheet by its position."""
+        return self._sheets[index].table
 
     def select(self, row_id: int) -> None:
         """Select a row in every view."""
@@ -343,13 +422,43 @@ class Session(QObject):
         self.sheet.touched |= touched_rows(before, after, all_columns=bool(self.spec.roles))
         if self.spec.dependence and self.sheet.touched:
             self.sheet.touched = frozenset(after.row_ids)  # rows of one study share an effect
+        turned = self._take_kind(after)
         self._out_of_date()
         self.table_changed.emit(edit)
+        if turned:
+            self._announce_kind()
         self.prepared_changed.emit()
         self._request()
         return inverse
 
-    def _change_spec(self, spec: AnalysisSpec) -> None:
+    def _take_kind(self, table: StudyTable) -> bool:
+        """Let the roles say what the sheet holds unless a person did; whether that is new."""
+        holds = holds_trial(table)
+        if self.sheet.kind_said or holds == (self.sheet.trial is not None):
+            return False
+        self.sheet.trial = TrialSpec(sheet=table.name) if holds else None
+        return True
+
+    def _change_kind(self, trial: TrialSpec | None, said: bool) -> None:
+        self.sheet.trial, self.sheet.kind_said = trial, said
+        self.sheet.touched = frozenset(self.table.row_ids)
+        self.sheet.stale = True
+        self.sheet.failure = ""
+        self._announce_kind()
+        self._request()
+
+    def _announce_kind(self) -> None:
+        self.spec_changed.emit()
+        self.prepared_changed.emit()
+        self.result_changed.emit()
+
+    def _change_spec(self, spec: AnySpec) -> None:
+        if isinstance(spec, TrialSpec):
+            self.sheet.trial = spec
+            self._out_of_date()
+            self.spec_changed.emit()
+            self._request()
+            return
         before, self.sheet.spec = self.spec, spec
         if _effects_differ(before, spec):
             self.sheet.touched = frozenset(self.table.row_ids)
@@ -405,7 +514,7 @@ class Session(QObject):
         self._lane.forget()  # what is under way answers a question nobody asks any more
 
     def _start(self) -> None:
-        request = Request(self.spec, self.table, self.auto_run or self._asked_fit)
+        request = Request(self.request, self.table, self.auto_run or self._asked_fit)
         self._asked_fit = False
         engine, check = self._engine, self._check
 
@@ -419,11 +528,17 @@ class Session(QObject):
             self.sheet.problems = part.found
             self.problems_changed.emit()
         elif isinstance(part, _PreparedPart):
-            self.sheet.prepared = part.prepared
+            if self.sheet.trial is None:
+                self.sheet.prepared = part.prepared
+            else:
+                self.sheet.trial_prepared = part.prepared
             self.sheet.touched = frozenset()
             self.prepared_changed.emit()
         elif isinstance(part, _ResultPart):
-            self.sheet.result = part.result
+            if self.sheet.trial is None:
+                self.sheet.result = part.result
+            else:
+                self.sheet.trial_result = part.result
             self.sheet.stale = False
             self.sheet.failure = ""
             self.result_changed.emit()
@@ -452,12 +567,12 @@ class _Problems:
 
 @dataclass(frozen=True)
 class _PreparedPart:
-    prepared: Prepared
+    prepared: Any
 
 
 @dataclass(frozen=True)
 class _ResultPart:
-    result: AnalysisResult
+    result: Any
 
 
 def _work(engine: Engine, check: Check, request: Request, progress: Progress, tell: Tell) -> object:
