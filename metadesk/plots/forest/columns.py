@@ -78,10 +78,15 @@ def _number_heads(result: AnalysisResult, options: ForestOptions, style: Style) 
         above = name if style.long_names else ""
         title = level if style.long_names else f"{name} {level}"
         heads.append(ColumnHead("effect", title, above=above))
-    if options.show_weight and has_weights(result):
+    if options.show_weight and result.main is not None:
         weights = [ColumnHead("weight", "Weight")]
         other = companion_of(result)
-        if options.show_companion and other is not None and other.family == "fixed":
+        if (
+            has_weights(result)
+            and options.show_companion
+            and other is not None
+            and other.family == "fixed"
+        ):
             weights = [
                 ColumnHead("weight_beside", "Fixed", "Weight"),
                 ColumnHead("weight", "Random", "Weight"),

@@ -49,7 +49,10 @@ def draw_forest(result: AnalysisResult, options: ForestOptions) -> Page:
     sections = sections_of(result, options)
     style = STYLES[options.style]
     digits = effect_digits(result, options)
-    rows = study_rows(result, sections, style, digits, data_cells(result, style))
+    rows = study_rows(
+        result, sections, style, digits, data_cells(result, style),
+        show_expected=options.show_expected,
+    )  # fmt: skip
     rows += total_rows(result, options, style, digits, data_totals(result, style))
     return _Sheet(result, options, style, sections, rows).page()
 

@@ -8,11 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from metadesk.analysis.result import AnalysisResult
+from metadesk.document import MISSING_TEXT
 from metadesk.figure import Axis, Line, Mark, Text
 from metadesk.figure.layout import Track
 from metadesk.figure.measure import cap_height, text_width, wrapped
+from metadesk.plots.forest.columns import has_weights
 from metadesk.plots.forest.options import ForestOptions
-from metadesk.plots.forest.rows import companion_of, has_pooled, heterogeneity_text, test_text
+from metadesk.plots.forest.rows import (
+    companion_of,
+    difference_text,
+    has_pooled,
+    heterogeneity_text,
+    tau2_digits,
+    test_text,
+)
 from metadesk.plots.forest.span import reference_of
 from metadesk.plots.forest.style import Style
 
@@ -71,7 +80,26 @@ class Footer:
                         "overall effect", f"overall effect, {name}"
                     )
                 )
+        lines += self._about_groups()
+        if self.options.show_weight and not has_weights(self.result) and fit.weights_meaning:
+            lines.append(f"{MISSING_TEXT} No weights: {fit.weights_meaning}")
         return [line for line in lines if line]
+
+    def _about_groups(self) -> list[str]:
+        """The test for subgroup differences, and whose τ² the groups have."""
+        found = self.result.subgroups
+        if found is None:
+            return []
+        lines = [difference_text(found.difference, self.style)] if self.options.show_test else []
+        spread = found.model.heterogeneity if found.model is not None else None
+        if (
+            spread is not None
+            and self.options.show_heterogeneity
+            and found.overall.family != "fixed"
+        ):
+            tau2 = self.style.number(spread.tau2, "variance", tau2_digits(spread.tau2))
+            lines.append(f"Subgroups share one τ² = {tau2}")
+        return lines
 
     def _draw_axis(self, y: float) -> float:
         """The axis with its ticks; returns where its labels end."""

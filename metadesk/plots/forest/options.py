@@ -43,6 +43,10 @@ class ForestOptions:
         help="Fixed effect beside random effects, or the reverse, as a light diamond.",
     )  # fmt: skip
     show_prediction: bool = flag("Show the prediction interval", True)
+    show_expected: bool = flag(
+        "Show what the model expects", True,
+        help="With moderators: a light diamond for each study, and the expected effects below.",
+    )  # fmt: skip
     show_pooled_line: bool = flag("Dashed line at the pooled effect", True)
     show_heterogeneity: bool = flag("Heterogeneity under the plot", True)
     show_test: bool = flag("Test of the overall effect under the plot", True)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from metadesk.analysis.expected import (
+    expected_along,
+    expected_at,
+    expected_of_studies,
+    factor_columns,
+    factor_levels,
+    has_moderators,
+)
 from metadesk.analysis.result import AnalysisResult, StudyResult
 from metadesk.document import MISSING_TEXT
 from metadesk.document.numbers import format_value
-from metadesk.models import FitResult
+from metadesk.errors import SpecProblem
+from metadesk.models import FitResult, Omnibus, Quantity
+from metadesk.models.meta.predictions import Predictions
 from metadesk.plots.forest.options import ForestOptions
 from metadesk.plots.forest.style import Style
 from metadesk.table.table import NOT_A_STUDY
@@ -24,7 +34,8 @@ NOT_NEEDED = MISSING_TEXT
 class Row:
     """One line of the figure; numbers are on the natural scale, ``weight`` in percent.
 
-    ``cells`` holds words by column key. ``mark`` is the letter of a footnote.
+    ``cells`` holds words by column key. ``mark`` is the letter of a footnote. ``expected`` is what
+    a model with moderators expects of the study: lower, middle, upper.
     """
 
     id: str
@@ -42,15 +53,20 @@ class Row:
     rule_above: bool = False
     mark: str = ""
     tip: str = ""
+    expected: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Section:
-    """Studies that stand together, with the fit of their own where there is one."""
+    """Studies that stand together, with their own estimate and fit where there are any.
+
+    With one tau² for all groups there is an estimate but no fit of the group alone.
+    """
 
     title: str
     studies: tuple[StudyResult, ...]
     fit: FitResult | None = None
+    estimate: Quantity | None = None
 
 
 def sections_of(result: AnalysisResult, options: ForestOptions) -> tuple[Section, ...]:
@@ -63,10 +79,13 @@ def sections_of(result: AnalysisResult, options: ForestOptions) -> tuple[Section
     titles = dict.fromkeys(s.subgroup for s in shown)
     if not any(titles):
         return (Section("", ordered(shown, options)),)
+    found = {} if result.subgroups is None else {g.level: g for g in result.subgroups.groups}
     return tuple(
         Section(
             title or "Without a subgroup",
             ordered([s for s in shown if s.subgroup == title], options),
+            found[title].fit if title in found else None,
+            found[title].estimate if title in found else None,
         )
         for title in titles
     )
@@ -113,22 +132,39 @@ def study_rows(
     style: Style,
     digits: int,
     data: Mapping[int, Mapping[str, str]],
+    *,
+    show_expected: bool = False,
 ) -> list[Row]:
     """Headings, studies and subtotals; ``data`` holds the raw data's cells by row id."""
     letters = reasons_of(sections)
     rows: list[Row] = []
     titled = any(section.title for section in sections)
+    expected = expected_by_row(result) if show_expected else {}
     for i, section in enumerate(sections):
         if titled:
             rows.append(Row(f"section:{i}", section.title, bold=True))
         for study in section.studies:
             mark = "" if study.used else letters.get(study.reason, "")
-            rows.append(
-                _study(result, study, style, digits, data.get(study.row_id, {}), titled, mark)
-            )
-        if section.fit is not None:
+            row = _study(result, study, style, digits, data.get(study.row_id, {}), titled, mark)
+            rows.append(replace(row, expected=expected.get(study.row_id)))
+        if section.estimate is not None or section.fit is not None:
             rows += _subtotal(result, section, i, style, digits)
     return rows
+
+
+def expected_by_row(result: AnalysisResult) -> dict[int, tuple[float, float, float]]:
+    """What a model with moderators expects of each study, on the natural scale, by row id."""
+    if not has_moderators(result):
+        return {}
+    at = expected_of_studies(result)
+    used = [s for s in result.used if math.isfinite(s.fitted)]
+    if len(used) != at.pred.size:
+        return {}
+    found = {}
+    for i, study in enumerate(used):
+        ends = [result.natural(float(v[i])) for v in (at.ci_lb, at.pred, at.ci_ub)]
+        found[study.row_id] = (ends[0], ends[1], ends[2])
+    return found
 
 
 def _study(
@@ -165,16 +201,30 @@ def _subtotal(
     result: AnalysisResult, section: Section, i: int, style: Style, digits: int
 ) -> list[Row]:
     fit = section.fit
-    assert fit is not None
+    estimate = section.estimate or (fit.pooled if fit is not None else None)
+    assert estimate is not None
     used = [s for s in section.studies if s.used]
-    shown = pooled_row(
-        result, fit, f"subtotal:{i}", style.subtotal, style, digits,
-        shape="light", weight=math.fsum(s.weight for s in used),
+    weights = [s.weight for s in used if math.isfinite(s.weight)]
+    sums = data_sums(result, style, {s.row_id for s in used})
+    shown = estimate_row(
+        result, estimate, f"subtotal:{i}", style.subtotal, style, digits,
+        shape="light", weight=math.fsum(weights) if weights else math.nan, cells=sums,
     )  # fmt: skip
-    line = Row(
-        f"subtotal:{i}:spread", heterogeneity_text(fit, style), muted=True, small=True, indent=True
-    )
+    words = heterogeneity_text(fit, style) if fit is not None else ""
+    line = Row(f"subtotal:{i}:spread", words, muted=True, small=True, indent=True)
+    shown = replace(shown, indent=True)
     return [shown, line] if line.label else [shown]
+
+
+def data_sums(result: AnalysisResult, style: Style, rows: set[int]) -> dict[str, str]:
+    """The sums of the raw data over some rows, where a sum means something."""
+    sums: dict[str, str] = {}
+    for i, column in enumerate(result.data_columns):
+        if math.isfinite(column.total):
+            pairs = zip(result.studies, column.values, strict=True)
+            values = [v for s, v in pairs if s.row_id in rows and v is not None]
+            sums[f"data:{i}"] = style.number(math.fsum(values), column.kind)
+    return sums
 
 
 def total_rows(
@@ -186,8 +236,10 @@ def total_rows(
 ) -> list[Row]:
     """The pooled effect, the other model beside it where asked for, and the prediction interval."""
     fit = result.main
-    if fit is None or not has_pooled(fit):
+    if fit is None:
         return []
+    if not has_pooled(fit):
+        return expected_rows(result, style, digits) if options.show_expected else []
     beside = companion_of(result) if options.show_companion else None
     count = "1 study" if fit.k == 1 else f"{fit.k} studies"
     label = style.total.format(count)
@@ -196,7 +248,7 @@ def total_rows(
     rows = [
         pooled_row(
             result, fit, "pooled", label, style, digits,
-            shape="diamond", weight=100.0, cells=totals, rule_above=True,
+            shape="diamond", weight=math.nan if fit.weights is None else 100.0, cells=totals, rule_above=True,
         )
     ]  # fmt: skip
     if beside is not None:
@@ -221,6 +273,46 @@ def total_rows(
     return rows
 
 
+def expected_rows(result: AnalysisResult, style: Style, digits: int) -> list[Row]:
+    """What a model with moderators expects at the typed places, else at the levels of a factor."""
+    found: list[tuple[str, Predictions, int]] = []
+    if not has_moderators(result):
+        return []
+    if result.spec.predict_at:
+        try:
+            at = expected_at(result, result.spec.predict_at)
+        except SpecProblem:
+            return []
+        for i, place in enumerate(result.spec.predict_at):
+            words = ", ".join(f"{name} {_short(value)}" for name, value in place.items())
+            found.append((words, at, i))
+    else:
+        for column in factor_columns(result):
+            levels = factor_levels(result, column)
+            at, _ = expected_along(result, column, levels)
+            found += [(f"{column} {level}", at, i) for i, level in enumerate(levels)]
+    if not found:
+        return []
+    rows = [Row("expected:head", "Expected by the model", bold=True, rule_above=True)]
+    for number, (words, at, i) in enumerate(found):
+        estimate, lower, upper = (
+            result.natural(float(v[i])) for v in (at.pred, at.ci_lb, at.ci_ub)
+        )
+        effect = style.effect(estimate, lower, upper, digits)
+        rows.append(
+            Row(
+                f"expected:{number}", words, "diamond", estimate, lower, upper,
+                cells={"effect": effect}, indent=True,
+                tip=f"Expected at {words}: {result.family.short} {effect}",
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
 def pooled_row(
     result: AnalysisResult,
     fit: FitResult,
@@ -236,7 +328,27 @@ def pooled_row(
     rule_above: bool = False,
 ) -> Row:
     """The row of a pooled estimate."""
-    pooled = fit.pooled
+    return estimate_row(
+        result, fit.pooled, id, label, style, digits,
+        shape=shape, weight=weight, cells=cells, bold=bold, rule_above=rule_above,
+    )  # fmt: skip
+
+
+def estimate_row(
+    result: AnalysisResult,
+    pooled: Quantity,
+    id: str,
+    label: str,
+    style: Style,
+    digits: int,
+    *,
+    shape: Shape,
+    weight: float = math.nan,
+    cells: Mapping[str, str] | None = None,
+    bold: bool = True,
+    rule_above: bool = False,
+) -> Row:
+    """The row of an estimate with its interval."""
     ends = pooled.interval
     estimate = result.natural(pooled.value)
     lower = result.natural(ends.lower) if ends else math.nan
@@ -314,3 +426,16 @@ def short_method(title: str) -> str:
     """The abbreviation in brackets at the end of a method's title, else the title."""
     found = re.search(r"\(([A-Za-z0-9–-]+)\)$", title)
     return found.group(1) if found else title
+
+
+def difference_text(test: Omnibus, style: Style) -> str:
+    """The line about the test for subgroup differences."""
+    if math.isnan(test.statistic):
+        return "Test for subgroup differences: not available"
+    shown, df = style.number(test.statistic, "statistic"), style.number(test.df1, "df")
+    if test.kind == "F":
+        rest = style.number(test.df2, "df")
+        return (
+            f"Test for subgroup differences: F = {shown}, df = {df} and {rest} ({style.p(test.p)})"
+        )
+    return f"Test for subgroup differences: χ² = {shown}, df = {df} ({style.p(test.p)})"

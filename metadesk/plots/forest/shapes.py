@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metadesk.figure import Axis, Line, Mark, Poly, Rect
 from metadesk.figure.layout import Track
@@ -38,6 +38,10 @@ class Canvas:
 
     def draw(self, row: Row, y: float) -> Iterator[Mark]:
         """The marks of one row about the height ``y``."""
+        if row.expected is not None:
+            low, middle, high = row.expected
+            behind = replace(row, lower=low, estimate=middle, upper=high)
+            yield from self._diamond(behind, y, self.style.expected, self.style.expected)
         match row.shape:
             case "square":
                 yield from self._study(row, y, self.style.line)

@@ -78,7 +78,7 @@ def automatic_range(rows: Sequence[Row], log: bool, reference: float) -> tuple[f
     low = min(max(min(ends, default=near[0]), near[0] - REACH * typical), near[0])
     high = max(min(max(tops, default=near[-1]), near[-1] + REACH * typical), near[-1])
     for row in rows:
-        if row.shape in ("diamond", "light", "bar"):
+        if row.shape in ("diamond", "light", "bar") and not row.id.startswith("subtotal:"):
             _, a, b = _placed(row, log)
             low, high = _stretched(low, high, (a, b), STRETCH)
     low, high = _stretched(low, high, (null,), STRETCH_TO_NULL)

@@ -42,6 +42,7 @@ class Style:
     diamond_edge: str = "#12304f"
     light: str = "#9dbde0"
     light_edge: str = "#1d4a80"
+    expected: str = "#dfe5ec"
     prediction: str = "#b0352f"
     pooled_line: str = "#1d4a80"
 
