@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_results import LABELS, bcg, bcg_table, estimates, with_excluded
+from made_results import LABELS, ROLES, TRIALS, bcg, bcg_table, estimates, with_excluded
 
 from metadesk.errors import SpecProblem
 from metadesk.figure import Line, Poly, Rect, Text
@@ -15,6 +15,7 @@ from metadesk.plots import PLOTS
 from metadesk.plots.forest import PRESETS, ForestOptions, draw_forest
 from metadesk.plots.forest.rows import Section, study_rows
 from metadesk.plots.forest.style import STYLES
+from metadesk.table import make_table
 
 DUPLICATE = "Duplicate of the 1961 report"
 
@@ -209,7 +210,7 @@ def test_studies_are_ordered_as_asked(result):
 CHANGES = {
     "style": "bmj", "title": "Other", "show_title": False, "show_data": False,
     "show_effect": False, "show_weight": False, "place": "left", "order": "year", "reverse": True,
-    "show_excluded": False, "show_companion": True, "show_prediction": False,
+    "show_excluded": False, "show_companion": True, "show_expected": False, "show_prediction": False,
     "show_pooled_line": False, "show_heterogeneity": False, "show_test": False,
     "axis_lower": 0.02, "axis_upper": 20.0, "reference": 0.8, "digits": 3,
     "favours_left": "Left", "favours_right": "Right", "group1": "BCG", "group2": "Placebo",
@@ -218,9 +219,14 @@ CHANGES = {
 }  # fmt: skip
 
 
+def explained():
+    """The trials with their year as a moderator."""
+    return bcg(model="mixed", moderators="~ Year")
+
+
 @pytest.mark.parametrize("name", [o.name for o in options_of(ForestOptions)])
 def test_every_option_changes_the_figure(name):
-    result = with_excluded({2: DUPLICATE})
+    result = explained() if name == "show_expected" else with_excluded({2: DUPLICATE})
     assert draw(result, **{name: CHANGES[name]}).marks != draw(result).marks
 
 
@@ -278,6 +284,43 @@ def test_subgroups_get_headings_and_their_subtotals_where_fitted(result):
         "Subtotal",
         "Heterogeneity: τ² = 0.313 (REML); χ² = 152.23, df = 12 (P < 0.001); I² = 92%",
     ]
+
+
+def test_subgroups_of_an_analysis_get_their_diamonds_sums_and_test():
+    page = draw(bcg(subgroup="half", table=halved()))
+    subtotals = [m for m in page.marks if isinstance(m, Poly) and m.id.startswith("subtotal:")]
+    assert len(subtotals) == 2
+    assert texts(page).count("Subtotal") == 2
+    assert "1065" in texts(page)
+    assert any(words.startswith("Test for subgroup differences: χ² = ") for words in texts(page))
+    assert sum(words.startswith("Heterogeneity: τ²") for words in texts(page)) == 3
+
+
+def test_groups_that_share_one_tau2_say_so():
+    page = draw(bcg(subgroup="half", subgroup_tau2="common", table=halved()))
+    assert any(words.startswith("Subgroups share one τ² = ") for words in texts(page))
+    assert sum(m.id.startswith("subtotal:") for m in page.marks if isinstance(m, Poly)) == 2
+
+
+def halved():
+    """The trials in two groups."""
+    columns = {name: [row[i] for row in TRIALS] for i, name in enumerate(ROLES)}
+    columns["half"] = ["early" if i < 6 else "late" for i in range(len(TRIALS))]
+    return make_table(columns, ROLES, name="BCG")
+
+
+def test_a_model_with_moderators_shows_what_it_expects():
+    page = draw(bcg(model="mixed", moderators="~ factor(half)", table=halved()))
+    light = [m for m in page.marks if isinstance(m, Poly) and m.fill == STYLES["metadesk"].expected]
+    assert len(light) == 13
+    assert {"Expected by the model", "half early", "half late"} <= set(texts(page))
+
+
+def test_a_model_without_weights_says_why_there_are_none():
+    page = draw(bcg(model="glmm", measure="OR"))
+    assert "Weight" in texts(page)
+    assert "100.0%" not in texts(page)
+    assert "– A model of the counts themselves has no study weights." in texts(page)
 
 
 def test_digits_follow_the_width_of_intervals():

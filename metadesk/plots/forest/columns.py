@@ -81,12 +81,8 @@ def _number_heads(result: AnalysisResult, options: ForestOptions, style: Style) 
     if options.show_weight and result.main is not None:
         weights = [ColumnHead("weight", "Weight")]
         other = companion_of(result)
-        if (
-            has_weights(result)
-            and options.show_companion
-            and other is not None
-            and other.family == "fixed"
-        ):
+        two = has_weights(result) and options.show_companion
+        if two and other is not None and other.family == "fixed":
             weights = [
                 ColumnHead("weight_beside", "Fixed", "Weight"),
                 ColumnHead("weight", "Random", "Weight"),

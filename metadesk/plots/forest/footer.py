@@ -67,7 +67,8 @@ class Footer:
             return [self.result.problem] if self.result.problem else []
         lines: list[str] = []
         if not has_pooled(fit):
-            lines.append("The model has moderators: there is no single pooled effect.")
+            light = " Light diamonds: what it expects." if self.options.show_expected else ""
+            lines.append(f"The model has moderators: there is no single pooled effect.{light}")
         if self.options.show_heterogeneity:
             lines.append(heterogeneity_text(fit, self.style))
         if self.options.show_test and has_pooled(fit):
@@ -82,7 +83,7 @@ class Footer:
                 )
         lines += self._about_groups()
         if self.options.show_weight and not has_weights(self.result) and fit.weights_meaning:
-            lines.append(f"{MISSING_TEXT} No weights: {fit.weights_meaning}")
+            lines.append(f"{MISSING_TEXT} {fit.weights_meaning}")
         return [line for line in lines if line]
 
     def _about_groups(self) -> list[str]:
@@ -92,11 +93,8 @@ class Footer:
             return []
         lines = [difference_text(found.difference, self.style)] if self.options.show_test else []
         spread = found.model.heterogeneity if found.model is not None else None
-        if (
-            spread is not None
-            and self.options.show_heterogeneity
-            and found.overall.family != "fixed"
-        ):
+        shared = found.overall.family != "fixed" and self.options.show_heterogeneity
+        if spread is not None and shared:
             tau2 = self.style.number(spread.tau2, "variance", tau2_digits(spread.tau2))
             lines.append(f"Subgroups share one τ² = {tau2}")
         return lines

@@ -245,10 +245,11 @@ def total_rows(
     label = style.total.format(count)
     if beside is not None:
         label = f"{_model_name(fit)} ({count})"
+    whole = math.nan if fit.weights is None else 100.0
     rows = [
         pooled_row(
             result, fit, "pooled", label, style, digits,
-            shape="diamond", weight=math.nan if fit.weights is None else 100.0, cells=totals, rule_above=True,
+            shape="diamond", weight=whole, cells=totals, rule_above=True,
         )
     ]  # fmt: skip
     if beside is not None:

@@ -154,7 +154,9 @@ def _with_room(found: Area, shown: list[tuple[float, str]]) -> list[tuple[float,
     return kept
 
 
-def legend(sheet: Sheet, top: float, entries: Sequence[tuple[str, str]], left: float = 10.0) -> float:
+def legend(
+    sheet: Sheet, top: float, entries: Sequence[tuple[str, str]], left: float = 10.0
+) -> float:
     """Colours with their words in one or more lines; the height below them."""
     x, y = left, top
     for words, colour in entries:

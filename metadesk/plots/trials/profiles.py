@@ -78,9 +78,7 @@ def _periods(result: TrialResult) -> list[tuple[float, str]]:
     return sorted({(r.place, r.period) for r in result.used})
 
 
-def _people(
-    sheet: Sheet, panel: Area, members: list[TrialRow], colours: dict[str, str]
-) -> None:
+def _people(sheet: Sheet, panel: Area, members: list[TrialRow], colours: dict[str, str]) -> None:
     people: dict[str, list[TrialRow]] = {}
     for row in members:
         people.setdefault(row.subject, []).append(row)
