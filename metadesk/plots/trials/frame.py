@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from metadesk.analysis.trial_result import TrialResult
 from metadesk.figure import Axis, Dot, Hit, Line, Mark, Page, Poly, Text, make_axis
 from metadesk.figure.measure import text_width
+from metadesk.figure.page import Anchor
 from metadesk.options import number, text
 from metadesk.plots.forest.style import STYLES
 
@@ -38,12 +39,10 @@ class Sheet:
 
     def write(
         self, x: float, y: float, words: str, *, size: float = SIZE, colour: str = STYLE.ink,
-        bold: bool = False, anchor: str = "start", id: str = "",
+        bold: bool = False, anchor: Anchor = "start", id: str = "",
     ) -> None:  # fmt: skip
         """Put a line of words down."""
-        self.marks.append(
-            Text(x, y, words, size, colour, bold, False, anchor, False, id)  # type: ignore[arg-type]
-        )
+        self.marks.append(Text(x, y, words, size, colour, bold, False, anchor, False, id))
 
     def touch(self, id: str, x: float, y: float, tip: str, radius: float = 4.0) -> None:
         """Make the place about a point answer to the pointer."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from metadesk.analysis.trial_result import TrialResult
+from metadesk.analysis.trial_result import TrialResult, TrialRow
 from metadesk.figure import Dot, Line, Page
 from metadesk.plots.plot import Plot
 from metadesk.plots.trials.frame import (
@@ -46,8 +47,7 @@ def treatment_pairs(result: TrialResult) -> list[Pair]:
     return _pairs(result, lambda r: both.index(r.treatment) if r.treatment in both else -1)
 
 
-def _pairs(result: TrialResult, side: object) -> list[Pair]:
-    assert callable(side)
+def _pairs(result: TrialResult, side: Callable[[TrialRow], int]) -> list[Pair]:
     people: dict[str, tuple[list[float], list[float]]] = {}
     about: dict[str, tuple[str, int]] = {}
     for row in result.used:

@@ -6,7 +6,7 @@ import math
 
 from metadesk.analysis.trial_result import TrialResult
 from metadesk.figure import Dot, Line, Page
-from metadesk.numerics.tails import normal_quantile
+from metadesk.numerics.tails import quantile
 from metadesk.plots.plot import Plot
 from metadesk.plots.trials.frame import STYLE, TrialFigure, area, nothing, span, start
 
@@ -30,7 +30,8 @@ def draw(result: TrialResult, options: TrialFigure) -> Page:
     )  # fmt: skip
     ranked = sorted(rows, key=lambda r: r.residual)
     n = len(ranked)
-    z = [float(normal_quantile((i + 0.5) / n)) for i in range(n)]
+    shares = [2 * (i + 0.5) / n - 1 for i in range(n)]
+    z = [math.copysign(float(quantile(abs(share))), share) if share else 0.0 for share in shares]
     right = area(
         sheet, (48 + width + 62, top + 18, width, 200.0), span(z), ys,
         x_title="Normal quantile",
