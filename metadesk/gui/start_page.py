@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QMenu,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -31,8 +32,41 @@ BLANKS: dict[str, dict[str, str]] = {
     "Ratios with intervals": {
         "Study": "study", "Year": "year", "Risk ratio": "est", "Lower": "lower", "Upper": "upper",
     },
+    "Events and person-time": {
+        "Study": "study", "Year": "year", "Events treated": "x1i", "Time treated": "t1i",
+        "Events control": "x2i", "Time control": "t2i",
+    },
+    "Hazard ratios": {
+        "Study": "study", "Year": "year", "Hazard ratio": "est", "Lower": "lower", "Upper": "upper",
+        "P value": "pval", "O - E": "oe", "V": "v",
+    },
+    "Before and after, or crossover means": {
+        "Study": "study", "Year": "year", "Mean 1": "m1i", "SD 1": "sd1i", "Mean 2": "m2i",
+        "SD 2": "sd2i", "N": "ni", "Correlation": "ri",
+    },
+    "Matched pairs or crossover events": {
+        "Study": "study", "Year": "year", "Event in both": "ai", "Only in 1": "bi",
+        "Only in 2": "ci", "In neither": "di",
+    },
+    "Correlations": {"Study": "study", "Year": "year", "Correlation": "ri", "N": "ni"},
+    "Regression coefficients": {
+        "Study": "study", "Year": "year", "t value": "ti", "N": "ni", "Predictors": "mi",
+        "R squared": "r2i",
+    },
+    "Events of one group": {"Study": "study", "Year": "year", "Events": "xi", "Total": "ni"},
+    "Means of one group": {
+        "Study": "study", "Year": "year", "Mean": "mi", "SD": "sdi", "N": "ni",
+    },
+    "Rates of one group": {"Study": "study", "Year": "year", "Events": "xi", "Time": "ti"},
+    "Reliability (alpha)": {
+        "Study": "study", "Year": "year", "Alpha": "ai", "Items": "mi", "N": "ni",
+    },
+    "Estimates with standard errors": {
+        "Study": "study", "Year": "year", "Estimate": "yi", "SE": "sei",
+    },
 }  # fmt: skip
-"""Blank sheets by what a person has: column names with their roles."""
+"""Blank sheets by what a person has: column names with their roles, the most frequent first."""
+SHOWN_AT_ONCE = 4
 
 
 def blank_sheet(kind: str) -> StudyTable:
@@ -126,10 +160,20 @@ class StartPage(QWidget):
         column.addWidget(hint)
         column.addSpacing(12)
         column.addWidget(self._heading(self.tr("Start typing: what do you have?")))
-        for kind in BLANKS:
+        kinds = list(BLANKS)
+        for kind in kinds[:SHOWN_AT_ONCE]:
             button = self._button(self.tr(kind), "new", f"blank-{kind}")
             button.clicked.connect(lambda _=False, kind=kind: self.blank_asked.emit(kind))
             column.addWidget(button)
+        more = self._button(self.tr("Something else…"), "new", "blankMore")
+        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(more)
+        menu.setObjectName("blankMenu")
+        for kind in kinds[SHOWN_AT_ONCE:]:
+            action = menu.addAction(self.tr(kind))
+            action.triggered.connect(lambda _=False, kind=kind: self.blank_asked.emit(kind))
+        more.setMenu(menu)
+        column.addWidget(more)
         column.addStretch(1)
         return column
 
@@ -182,6 +226,7 @@ def _css(t: Tones) -> str:
     QLabel[role="muted"] {{ color: {t.muted}; }}
     QLabel[role="heading"] {{ font-weight: 600; padding-bottom: 2px; }}
     QToolButton {{ border-radius: 6px; padding: 8px 10px; text-align: left; }}
+    QToolButton::menu-indicator {{ image: none; }}
     QToolButton[role="main"] {{ background: {t.accent}; color: {t.on_accent}; border: none;
         font-weight: 600; }}
     QToolButton[role="main"]:focus {{ border: 2px solid {t.text}; }}

@@ -248,7 +248,7 @@ def test_changes_of_the_sheet_are_not_lost_without_a_question(opened, qtbot):
 
 def test_every_command_of_the_menus_has_a_title_and_a_place(window):
     menus = {record.menu for record in window.actions_.records}
-    assert menus == {"file", "edit", "analysis", "view", "look", "help"}
+    assert menus == {"file", "edit", "analysis", "effects", "view", "look", "help"}
     assert all(record.title.strip() for record in window.actions_.records)
 
 
