@@ -210,7 +210,8 @@ def test_studies_are_ordered_as_asked(result):
 CHANGES = {
     "style": "bmj", "title": "Other", "show_title": False, "show_data": False,
     "show_effect": False, "show_weight": False, "place": "left", "order": "year", "reverse": True,
-    "show_excluded": False, "show_companion": True, "show_expected": False, "show_prediction": False,
+    "show_excluded": False, "show_companion": True, "show_expected": False,
+    "show_prediction": False,
     "show_pooled_line": False, "show_heterogeneity": False, "show_test": False,
     "axis_lower": 0.02, "axis_upper": 20.0, "reference": 0.8, "digits": 3,
     "favours_left": "Left", "favours_right": "Right", "group1": "BCG", "group2": "Placebo",
