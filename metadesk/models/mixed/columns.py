@@ -111,6 +111,36 @@ class Factor:
         return Factor(np.where(pair < 0, -1, np.searchsorted(found, pair)).astype(np.int64), names)
 
 
+def combined(codes: Sequence[IntVector], sizes: Sequence[int], n: int) -> tuple[IntVector, int]:
+    """Number the combinations of several codes that occur, in their order; how many comes second.
+
+    Parameters
+    ----------
+    codes : sequence of (n,) arrays
+        Each from 0 to its size less one.
+    sizes : sequence of int
+        How many codes each column may hold.
+    n : int
+        Number of rows.
+    """
+    code, size = np.zeros(n, dtype=np.int64), 1
+    for column, most in zip(codes, sizes, strict=True):
+        code = code * most + column
+        size *= most
+        if size > 4 * n + 100:
+            seen, code = np.unique(code, return_inverse=True)
+            code, size = code.reshape(-1), len(seen)
+    kept = np.cumsum(np.bincount(code, minlength=size) > 0)
+    return np.asarray((kept - 1)[code]), int(kept[-1])
+
+
+def first_of_each(code: IntVector, count: int) -> IntVector:
+    """Position of the first row of every code."""
+    first = np.empty(count, dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return first
+
+
 def numbers_of(cells: Sequence[RawCell]) -> tuple[FloatVector, list[int]]:
     """Read a column as numbers; the positions of cells that are not numbers come second."""
     values = np.full(len(cells), np.nan)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -85,8 +87,8 @@ class FixedEffects:
     Small matrices only: ``beta`` (p,), ``C`` (p, p) model-based covariance, ``first`` (K, p, p) the
     sums X'V⁻¹V_kV⁻¹X, ``adjusted`` Kenward and Roger's covariance, ``W`` twice the inverse expected
     information of the K covariance parameters, ``J`` and ``A`` the chart and the asymptotic
-    covariance of the free covariance parameters, ``df_of_column`` the containment degrees of
-    freedom.
+    covariance of the free covariance parameters, ``strata`` works out :func:`stratum_df` of the
+    columns once a rule asks for it.
     """
 
     beta: FloatVector
@@ -96,9 +98,13 @@ class FixedEffects:
     W: FloatMatrix
     J: FloatMatrix
     A: FloatMatrix
-    df_of_column: FloatVector
-    contained_df: FloatVector
+    strata: Callable[[], tuple[FloatVector, FloatVector]]
     n: int
+
+    @cached_property
+    def stratum_dfs(self) -> tuple[FloatVector, FloatVector]:
+        """Between–within and containment degrees of freedom of the columns."""
+        return self.strata()
 
     def combine(
         self, names: tuple[str, ...], L: FloatMatrix, rule: DfRule, level: float
@@ -131,7 +137,7 @@ class FixedEffects:
         if rule == "residual":
             return float(self.n - len(self.beta))
         if rule in ("containment", "between-within"):
-            of = self.contained_df if rule == "containment" else self.df_of_column
+            of = self.stratum_dfs[1 if rule == "containment" else 0]
             used = of[np.abs(row) > 1e-12]
             return float(used.min()) if len(used) else math.nan
         v = self.C @ row
@@ -152,28 +158,30 @@ class FixedEffects:
     def joint(self, title: str, L: FloatMatrix, rule: DfRule) -> JointTest:
         """Test that all rows of ``L`` times the coefficients are zero."""
         values, vectors = np.linalg.eigh(L @ self.C @ L.T)
-        rank = int((values > values.max() * 1e-10).sum()) if len(values) else 0
+        keep = values > values[-1] * 1e-10
+        rows = vectors[:, keep].T @ L
+        values = values[keep]
+        rank = len(values)
         if rule == "kenward-roger":
-            F, df2 = self._kenward_roger(L)
+            F, df2 = self._kenward_roger(rows, values)
         else:
-            keep = values > values.max() * 1e-10
-            rows = vectors[:, keep].T @ L
-            t2 = (rows @ self.beta) ** 2 / values[keep]
+            t2 = (rows @ self.beta) ** 2 / values
             F = float(t2.mean())
             df2 = _pooled_df(np.array([self._one_df(row, rule) for row in rows]), rank)
         p = float(f_sf(F, rank, df2))
         return JointTest(title, F, rank, df2, p, DF_TITLES[rule])
 
-    def _kenward_roger(self, L: FloatMatrix) -> tuple[float, float]:
-        q = int(np.linalg.matrix_rank(L))
-        theta = L.T @ np.linalg.pinv(L @ self.C @ L.T) @ L
-        TC = theta @ self.C
-        M = TC @ self.first @ self.C
-        traces = -np.einsum("kaa->k", M)
+    def _kenward_roger(self, rows: FloatMatrix, values: FloatVector) -> tuple[float, float]:
+        """F and its df for orthogonal combinations with model-based variances ``values``."""
+        q = len(rows)
+        turned = rows @ self.C / np.sqrt(values)[:, None]
+        M = turned @ self.first @ turned.T
+        traces = -np.trace(M, axis1=1, axis2=2)
         A1 = float(traces @ self.W @ traces)
-        A2 = float(np.sum(self.W * np.einsum("kab,lba->kl", M, M)))
-        contrast = L @ self.beta
-        wald = float(contrast @ np.linalg.pinv(L @ self.adjusted @ L.T) @ contrast) / q
+        flat = M.reshape(len(M), -1)
+        A2 = float((self.W * (flat @ flat.T)).sum())
+        contrast = rows @ self.beta
+        wald = float(contrast @ np.linalg.solve(rows @ self.adjusted @ rows.T, contrast)) / q
         scale, df2 = kenward_roger_scale(A1, A2, q)
         return scale * wald, df2
 
@@ -219,8 +227,7 @@ def fixed_effects(
     R: FloatMatrix,
     scale: float,
     offset: FloatVector,
-    df_of_column: FloatVector,
-    contained_df: FloatVector,
+    strata: Callable[[], tuple[FloatVector, FloatVector]],
     n: int,
 ) -> FixedEffects:
     """Bring the results of the orthonormal, unit-variance problem back to the sheet's own units.
@@ -253,8 +260,7 @@ def fixed_effects(
         W=W,
         J=optimum.jacobian,
         A=A,
-        df_of_column=df_of_column,
-        contained_df=contained_df,
+        strata=strata,
         n=n,
     )
 

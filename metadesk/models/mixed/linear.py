@@ -24,6 +24,7 @@ from metadesk.models.mixed.random_effects import (
     individual_effects,
     random_effects,
 )
+from metadesk.models.mixed.random_intercept import RandomInterceptCovariance, maximise_intercept
 from metadesk.models.mixed.residual import (
     Autoregressive,
     ByStratum,
@@ -119,9 +120,7 @@ def linear_problem(spec: LinearMixed, data: TrialData) -> LinearProblem:
                 f"the residual; choose a grouping with repeated rows."
             )
     _check_identified(spec, groups, X)
-    Q, R = np.linalg.qr(X)
-    signs = np.where(np.diag(R) < 0, -1.0, 1.0)
-    Q, R = Q * signs, R * signs[:, None]
+    Q, R = frame.design.orthonormal()
     first = Q.T @ y
     r = y - Q @ first
     again = Q.T @ r
@@ -242,6 +241,8 @@ def random_columns(frame: ModelFrame, term: RandomTerm) -> tuple[RandomColumns, 
 def _covariance(
     spec: LinearMixed, frame: ModelFrame, groups: tuple[RandomColumns, ...], X: FloatMatrix
 ) -> AnyCovariance:
+    if spec.residual == "independent" and RandomInterceptCovariance.fits(groups):
+        return RandomInterceptCovariance(groups, X)
     if spec.residual == "independent" and groups:
         return RandomEffectsCovariance(groups, X)
     return ResidualCovariance(groups, _structure(spec, frame), frame.factor(_subject(frame)), X)
@@ -327,8 +328,17 @@ def fit_linear(spec: LinearMixed, data: TrialData, progress: Progress = SILENT) 
     """
     problem = linear_problem(spec, data)
     restricted = spec.method == "REML"
-    optimum = maximise(problem.covariance, problem.n, restricted, progress=progress)
+    optimum = _largest(problem, restricted, progress)
     return summarise(spec, problem, optimum, progress)
+
+
+def _largest(problem: LinearProblem, restricted: bool, progress: Progress) -> Optimum:
+    """The largest likelihood: by its one score where there is one, else by the general climb."""
+    if isinstance(problem.covariance, RandomInterceptCovariance):
+        found = maximise_intercept(problem.covariance, problem.n, restricted)
+        if found is not None:
+            return found
+    return maximise(problem.covariance, problem.n, restricted, progress=progress)
 
 
 def summarise(
@@ -340,14 +350,12 @@ def summarise(
     rule = _rule(spec)
     codes = tuple(g.factor.codes for g in problem.groups)
     by_size = sorted(range(len(codes)), key=lambda i: int(codes[i].max()))
-    between, contained = stratum_df(
-        design.X,
-        tuple(codes[i] for i in by_size),
-        tuple(problem.groups[i].Z[:, 1:] for i in by_size),
-    )
-    effects = fixed_effects(
-        optimum, problem.R, problem.scale, problem.offset, between, contained, problem.n
-    )
+
+    def strata() -> tuple[FloatVector, FloatVector]:
+        slopes = tuple(problem.groups[i].Z[:, 1:] for i in by_size)
+        return stratum_df(design.X, tuple(codes[i] for i in by_size), slopes)
+
+    effects = fixed_effects(optimum, problem.R, problem.scale, problem.offset, strata, problem.n)
     table = effects.combine(design.names, np.eye(problem.p), rule, spec.level)
     tests = terms_tested(effects, design, rule)
     means = least_squares_means(effects, frame, rule, spec.level)
@@ -385,7 +393,7 @@ def summarise(
         model="linear-mixed",
         title="Linear mixed model",
         family="mixed",
-        k=len(np.unique(frame.factor(_subject(frame)).codes)),
+        k=len(frame.factor(_subject(frame)).levels),
         n=problem.n,
         rows=frame.data.rows[frame.rows],
         excluded=frame.excluded,

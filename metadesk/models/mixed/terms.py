@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from metadesk.errors import DataProblem, SpecProblem
-from metadesk.models.mixed.columns import Factor
+from metadesk.models.mixed.columns import Factor, combined, first_of_each
 from metadesk.models.mixed.trial_data import CARRYOVER_START, ExcludedRow, TrialData
 from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector, IntVector
 
@@ -49,7 +49,9 @@ class DesignMatrix:
     """Columns of the fixed effects on the rows used.
 
     ``term_of`` gives for each kept column the position of its term in ``terms`` (-1: intercept).
-    ``aliased`` names the columns that were left out because those before them say the same.
+    ``aliased`` names the columns that were left out because those before them say the same. Where
+    all terms are levels, ``distinct`` holds the different rows and ``cell`` says which of them each
+    row is: ``X = distinct[cell]``.
     """
 
     X: FloatMatrix
@@ -58,6 +60,19 @@ class DesignMatrix:
     terms: tuple[Term, ...]
     levels: tuple[tuple[str, ...], ...]
     aliased: tuple[str, ...]
+    distinct: FloatMatrix | None = None
+    cell: IntVector | None = None
+
+    def orthonormal(self) -> tuple[FloatMatrix, FloatMatrix]:
+        """Q and R with ``X = QR`` and a positive diagonal of R."""
+        if self.distinct is None or self.cell is None:
+            Q, R = np.linalg.qr(self.X)
+        else:
+            weight = np.sqrt(np.bincount(self.cell))[:, None]
+            Q, R = np.linalg.qr(self.distinct * weight)
+            Q = (Q / weight)[self.cell]
+        signs = np.where(np.diag(R) < 0, -1.0, 1.0)
+        return Q * signs, R * signs[:, None]
 
     def columns_of(self, term: int) -> IntVector:
         """Positions of the columns of a term."""
@@ -84,8 +99,11 @@ class ModelFrame:
     def factor(self, column: str) -> Factor:
         """A sheet column as levels on the rows of the model."""
         if column == "":
-            return self.data.subject.at(self.rows)
-        return self.data.factor(column).at(self.rows)
+            return self._chosen(self.data.subject)
+        return self._chosen(self.data.factor(column))
+
+    def _chosen(self, factor: Factor) -> Factor:
+        return factor if len(self.rows) == len(factor) else factor.at(self.rows)
 
     def numeric(self, column: str) -> FloatVector:
         """A sheet column as numbers on the rows of the model."""
@@ -146,57 +164,88 @@ def _previous(data: TrialData) -> Factor:
     return data.previous
 
 
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Columns of one term: a table of rows by level with the level of each row, or the values."""
+
+    names: list[str]
+    levels: tuple[str, ...]
+    table: FloatMatrix
+    codes: IntVector | None
+
+    @property
+    def values(self) -> FloatMatrix:
+        return self.table if self.codes is None else self.table[self.codes]
+
+
 def _design(
     data: TrialData, rows: IntVector, fixed: tuple[Term, ...], intercept: bool
 ) -> DesignMatrix:
-    blocks: list[FloatMatrix] = []
-    names: list[str] = []
-    term_of: list[int] = []
-    levels: list[tuple[str, ...]] = []
-    if intercept:
-        blocks.append(np.ones((len(rows), 1)))
-        names.append(INTERCEPT)
-        term_of.append(-1)
-    for i, term in enumerate(fixed):
-        block, named, of = _columns(data, rows, term)
-        blocks.append(block)
-        names += named
-        term_of += [i] * len(named)
-        levels.append(of)
-    X = np.concatenate(blocks, axis=1) if blocks else np.empty((len(rows), 0))
-    kept, lost = independent_columns(X)
+    blocks = [_columns(data, rows, term) for term in fixed]
+    names = [INTERCEPT] if intercept else []
+    term_of = [-1] if intercept else []
+    for i, block in enumerate(blocks):
+        names += block.names
+        term_of += [i] * len(block.names)
+    cell, first = _cells(blocks, len(rows))
+    if cell is None:
+        full = _joined([b.values for b in blocks], len(rows), intercept)
+        kept, lost = independent_columns(full)
+        X, distinct = full[:, kept] if lost else full, None
+    else:
+        tables = [b.table[b.codes[first]] for b in blocks if b.codes is not None]
+        distinct = _joined(tables, len(first), intercept)
+        kept, lost = independent_columns(distinct * np.sqrt(np.bincount(cell))[:, None])
+        distinct = distinct[:, kept] if lost else distinct
+        X = distinct[cell]
     return DesignMatrix(
-        X=X[:, kept] if lost else X,
+        X=X,
         names=tuple(names[j] for j in kept),
         term_of=np.array([term_of[j] for j in kept], dtype=np.int64),
         terms=fixed,
-        levels=tuple(levels),
+        levels=tuple(b.levels for b in blocks),
         aliased=tuple(names[j] for j in lost),
+        distinct=distinct,
+        cell=cell,
     )
 
 
-def _columns(
-    data: TrialData, rows: IntVector, term: Term
-) -> tuple[FloatMatrix, list[str], tuple[str, ...]]:
+def _joined(blocks: list[FloatMatrix], n: int, intercept: bool) -> FloatMatrix:
+    first = [np.ones((n, 1))] if intercept else [np.empty((n, 0))]
+    return np.concatenate([*first, *blocks], axis=1)
+
+
+def _cells(blocks: list[_Block], n: int) -> tuple[IntVector | None, IntVector]:
+    """Number the combinations of levels that occur; also the first row of each.
+
+    None where a term is a number.
+    """
+    codes = [b.codes for b in blocks if b.codes is not None]
+    if len(codes) < len(blocks):
+        return None, np.zeros(0, dtype=np.int64)
+    cell, count = combined(codes, [len(b.table) for b in blocks], n)
+    return cell, first_of_each(cell, count)
+
+
+def _columns(data: TrialData, rows: IntVector, term: Term) -> _Block:
     if term.kind == "numeric":
-        return data.numeric(term.column)[rows][:, None], [term.column], ()
+        return _Block([term.column], (), data.numeric(term.column)[rows][:, None], None)
     if term.kind == "carryover":
         factor = _previous(data).at(rows)
-        levels = tuple(w for w in data.treatment.levels)
-        reference = term.reference or levels[0]
-        _check_reference(term, levels, reference)
-        others = [w for w in levels if w != reference and w != CARRYOVER_START]
-        codes = {w: i for i, w in enumerate(factor.levels)}
-        wanted = np.array([codes.get(w, -2) for w in others])
-        block = (factor.codes[:, None] == wanted).astype(float)
-        return block, [f"{term.column}[{w}]" for w in others], levels
-    factor = data.factor(term.column).at(rows)
-    reference = term.reference or (factor.levels[0] if factor.levels else "")
-    _check_reference(term, factor.levels, reference)
-    others = [w for w in factor.levels if w != reference]
-    wanted = np.array([factor.levels.index(w) for w in others], dtype=np.int64)
-    block = (factor.codes[:, None] == wanted).astype(float)
-    return block, [f"{term.column}[{w}]" for w in others], factor.levels
+        levels = tuple(data.treatment.levels)
+    else:
+        column = data.factor(term.column)
+        factor = column if len(column) == len(rows) else column.at(rows)
+        levels = factor.levels
+    reference = term.reference or (levels[0] if levels else "")
+    _check_reference(term, levels, reference)
+    others = [w for w in levels if w not in (reference, CARRYOVER_START)]
+    table = np.zeros((len(factor.levels), len(others)))
+    at = {w: i for i, w in enumerate(factor.levels)}
+    for j, w in enumerate(others):
+        if w in at:
+            table[at[w], j] = 1.0
+    return _Block([f"{term.column}[{w}]" for w in others], levels, table, factor.codes)
 
 
 def _check_reference(term: Term, levels: tuple[str, ...], reference: str) -> None:

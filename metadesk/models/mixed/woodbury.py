@@ -52,8 +52,12 @@ class Blocks:
 def find_blocks(groups: tuple[RandomColumns, ...], n: int) -> Blocks:
     """Find the sets of rows that share no random effect with other rows."""
     of_row = _joined(groups, n)
-    order = np.argsort(of_row, kind="stable")
+    sorted_already = bool((of_row[1:] >= of_row[:-1]).all())
+    order = np.arange(n) if sorted_already else np.argsort(of_row, kind="stable")
     starts = np.flatnonzero(np.diff(of_row[order], prepend=-1))
+    if len(groups) == 1:
+        one_each = np.zeros(len(groups[0].factor.levels), dtype=np.int64)
+        return Blocks(of_row, order, starts, (one_each,), (1,))
     local, most = [], []
     for g in groups:
         block_of = np.zeros(len(g.factor.levels), dtype=np.int64)
@@ -75,7 +79,9 @@ def _joined(groups: tuple[RandomColumns, ...], n: int) -> IntVector:
     if not groups:
         return np.arange(n, dtype=np.int64)
     found = groups[0].factor.codes
-    changed = len(groups) > 1
+    if len(groups) == 1:
+        return found
+    changed = True
     while changed:
         changed = False
         for g in groups:
@@ -162,9 +168,14 @@ class RandomEffectsCovariance:
 
     def _gather(self, X: FloatMatrix) -> None:
         order, starts = self.blocks.order, self.blocks.starts
-        Z, X = self.Z[order], X[order]
+        Z = self.Z
+        if order[0] != 0 or (np.diff(order) < 0).any():
+            Z, X = Z[order], X[order]
         q = Z.shape[1]
-        if q == 1:
+        if q == 1 and bool((Z == 1.0).all()):
+            K = np.diff(starts, append=self.n).astype(float)[:, None, None]
+            A = np.add.reduceat(X, starts, axis=0)[:, None, :]
+        elif q == 1:
             K = np.add.reduceat(Z[:, 0] ** 2, starts)[:, None, None]
             A = np.add.reduceat(Z * X, starts, axis=0)[:, None, :]
         elif q <= 24:
@@ -189,7 +200,7 @@ class RandomEffectsCovariance:
         S = np.empty((len(patterns), q, q, self.P, self.P))
         if len(patterns) < 0.5 * len(A):
             for g in range(len(patterns)):
-                mine = rows[pattern_of == g]
+                mine = rows if len(patterns) == 1 else rows[pattern_of == g]
                 S[g] = (mine.T @ mine).reshape(q, self.P, q, self.P).transpose(0, 2, 1, 3)
         else:
             S[:] = 0.0
