@@ -55,7 +55,7 @@ class StateStrip(QWidget):
             return "running"
         if session.failure:
             return "failed"
-        if session.result is None:
+        if session.any_result is None:
             return "none"
         return "stale" if session.stale else "fresh"
 

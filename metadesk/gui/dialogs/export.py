@@ -190,10 +190,10 @@ class ExportDialog(QDialog):
     def export(self) -> None:
         """Write the files in the worker."""
         session = self._session
-        if session.result is None or session.stale:
+        if session.any_result is None or session.stale:
             return
         order = ExportOrder(
-            self.choice, session.result, self._plot, dict(session.figure_options(self._plot))
+            self.choice, session.any_result, self._plot, dict(session.figure_options(self._plot))
         )
         self._remember(order.choice)
         self._problem.hide()
@@ -232,7 +232,7 @@ class ExportDialog(QDialog):
             )
         self._files.setText(words)
         session = self._session
-        fresh = session.result is not None and not session.stale
+        fresh = session.any_result is not None and not session.stale
         self._go.setEnabled(bool(files) and fresh and not self._lane.busy)
         if not fresh:
             self._say(self.tr("The results are out of date; Export waits until they are not."))

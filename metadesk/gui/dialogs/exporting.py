@@ -11,7 +11,7 @@ from metadesk.errors import FileProblem
 from metadesk.numerics.progress import Progress
 
 if TYPE_CHECKING:
-    from metadesk.analysis.result import AnalysisResult
+    from metadesk.analysis.engine import AnyResult
     from metadesk.figure import Page
 
 FIGURE_DPI = 200  # of the figures inside the workbook
@@ -48,7 +48,7 @@ class ExportOrder:
     """A choice together with the result and the figure options it is about."""
 
     choice: ExportChoice
-    result: AnalysisResult
+    result: AnyResult
     plot: str
     options: Mapping[str, Any]
 
@@ -69,7 +69,7 @@ def write_export(order: ExportOrder, progress: Progress) -> tuple[Path, ...]:
         raise FileProblem(f"There is no folder '{choice.folder}'. Choose one that exists.")
     plot = PLOTS[order.plot]
     page = None
-    if plot.needs(order.result) is None:
+    if plot.fits(order.result):
         page = plot.draw(order.result, from_plain(plot.options, order.options, where=plot.key))
     written = []
     paths = choice.files(order.plot)
@@ -87,10 +87,10 @@ def write_export(order: ExportOrder, progress: Progress) -> tuple[Path, ...]:
 
 def _write_workbook(order: ExportOrder, path: Path, title: str, page: Page | None) -> None:
     from metadesk.paint.export import png_bytes
-    from metadesk.reports.workbook import write_results
+    from metadesk.reports.kinds import write_workbook
 
     figures = [] if page is None else [(title, png_bytes(page, dpi=FIGURE_DPI))]
-    write_results(order.result, path, figures)
+    write_workbook(order.result, path, figures)
 
 
 def _write_figure(page: Page, path: Path, choice: ExportChoice) -> None:

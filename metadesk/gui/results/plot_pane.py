@@ -31,7 +31,7 @@ from metadesk.options import from_plain
 from metadesk.table.edits import SetExcluded
 
 if TYPE_CHECKING:
-    from metadesk.analysis.result import AnalysisResult
+    from metadesk.analysis.engine import AnyResult
     from metadesk.figure import Page
 
 PATIENCE_MS = 120  # a result that is late by less than this is not called out of date on the plot
@@ -53,7 +53,10 @@ class PlotPane(QWidget):
         self.setObjectName("plotPane")
         self._session = session
         self._key = "forest"
-        self._drawn: AnalysisResult | None = None
+        self._kinds: dict[str, str] = {}
+        self._chosen = False
+        self._last: dict[str, str] = {}
+        self._drawn: AnyResult | None = None
         self._ready = False
         self._lane = session.new_lane(newest_wins=True)
         self._lane.done.connect(self._on_page)
@@ -180,14 +183,32 @@ class PlotPane(QWidget):
         from metadesk.plots import PLOTS
 
         self._ready = True
-        for plot in PLOTS:
-            self._plots.addItem(plot.title, plot.key)
-            self._plots.setItemData(
-                self._plots.count() - 1, plot.sentence, Qt.ItemDataRole.ToolTipRole
-            )
-        self._plots.setCurrentIndex(self._plots.findData(self._key))
-        self._plots.setVisible(len(PLOTS) > 1)
+        self._kinds = {plot.key: plot.takes for plot in PLOTS}
+        self._fill_chooser()
+        self._session.spec_changed.connect(self._fill_chooser)
         self.refresh()
+
+    def _fill_chooser(self) -> None:
+        """Offer the plots for what the sheet holds, the one shown last chosen."""
+        from metadesk.plots import PLOTS
+
+        kind = self._session.kind
+        keys = [key for key, takes in self._kinds.items() if takes == kind]
+        shown = [self._plots.itemData(i) for i in range(self._plots.count())]
+        if keys == shown:
+            return
+        self._last[self._kinds.get(self._key, "studies")] = self._key
+        self._plots.clear()
+        for key in keys:
+            self._plots.addItem(PLOTS[key].title, key)
+            at = self._plots.count() - 1
+            self._plots.setItemData(at, PLOTS[key].sentence, Qt.ItemDataRole.ToolTipRole)
+        self._key = self._last.get(kind, keys[0])
+        self._plots.setCurrentIndex(self._plots.findData(self._key))
+        self._plots.setVisible(len(keys) > 1)
+        self._drawn = None
+        self._chosen = False
+        self._show_options()
 
     # -- showing ----------------------------------------------------------------------------------
 
@@ -204,23 +225,24 @@ class PlotPane(QWidget):
     def refresh(self) -> None:
         """Draw what is new; say what is out of date or why there is nothing to draw."""
         session = self._session
-        if session.result is None:
+        if session.any_result is None:
             self._drawn = None
             self._lane.forget()
             self._say(session.failure or self.tr("The plot appears here with the first result."))
-        elif session.result is not self._drawn:
+        elif session.any_result is not self._drawn:
             self._draw()
-        if session.stale and session.result is not None:
+        if session.stale and session.any_result is not None:
             if session.failure or not self._veil.isActive():
                 self._veil.start(0 if session.failure else PATIENCE_MS)
         else:
             self._veil.stop()
 
     def _draw(self) -> None:
-        from_result = self._session.result
+        from_result = self._session.any_result
         if not self._ready or from_result is None:
             return
         self._drawn = from_result
+        self._first_that_fits(from_result)
         key, chosen = self._key, dict(self._session.figure_options(self._key))
 
         def work(_progress: Progress, _tell: Tell) -> object:
@@ -231,6 +253,16 @@ class PlotPane(QWidget):
             return why or plot.draw(from_result, from_plain(plot.options, chosen, where=key))
 
         self._lane.start(work)
+
+    def _first_that_fits(self, result: AnyResult) -> None:
+        """Where the plot on show cannot be drawn from trial rows, take the first that can."""
+        from metadesk.plots import PLOTS
+
+        if result.kind != "trial" or self._chosen or PLOTS[self._key].fits(result):
+            return
+        fitting = next((p.key for p in PLOTS if p.fits(result)), self._key)
+        self._key = fitting
+        self._plots.setCurrentIndex(self._plots.findData(fitting))
 
     def _on_page(self, _number: int, drawn: object) -> None:
         from metadesk.figure import Page
@@ -263,8 +295,8 @@ class PlotPane(QWidget):
 
     def _say_what_is_missing(self) -> None:
         """Say on a figure of single studies why there is no pooled one."""
-        result = self._session.result
-        if result is not None and result.main is None:
+        result = self._session.any_result
+        if result is not None and result.problem:
             self._show_badge(result.problem)
 
     def _show_badge(self, words: str) -> None:
@@ -311,6 +343,7 @@ class PlotPane(QWidget):
         self.view.set_zoom(self.view.zoom * factor)
 
     def _choose_plot(self) -> None:
+        self._chosen = True
         self._key = str(self._plots.currentData())
         self._show_options()
         self._draw()

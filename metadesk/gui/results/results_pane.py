@@ -23,7 +23,7 @@ from metadesk.gui.session import Session
 from metadesk.gui.theme import icon, panel_css, set_role, tones
 
 if TYPE_CHECKING:
-    from metadesk.analysis.result import AnalysisResult
+    from metadesk.analysis.engine import AnyResult
 
 
 class ResultsPane(QScrollArea):
@@ -35,7 +35,7 @@ class ResultsPane(QScrollArea):
         self.setAccessibleName(self.tr("Results"))
         self.setWidgetResizable(True)
         self._session = session
-        self._shown: AnalysisResult | None = None
+        self._shown: AnyResult | None = None
         self._views: dict[str, TableView] = {}
         body = QWidget(self)
         body.setObjectName("resultsBody")
@@ -72,7 +72,7 @@ class ResultsPane(QScrollArea):
 
     def refresh(self) -> None:
         """Show what the session found, or say why there is nothing; tables once they are seen."""
-        self._say_state(self._session.result)
+        self._say_state(self._session.any_result)
         if self.isVisible():
             self._build()
 
@@ -82,7 +82,7 @@ class ResultsPane(QScrollArea):
         super().showEvent(event)
 
     def _build(self) -> None:
-        result = self._session.result
+        result = self._session.any_result
         if result is self._shown:
             return
         self._shown = result
@@ -90,9 +90,9 @@ class ResultsPane(QScrollArea):
         if result is None:
             self._notes.show_notes(())
             return
-        from metadesk.gui.results.tables import result_tables
+        from metadesk.gui.results.tables import any_tables
 
-        for table in result_tables(result):
+        for table in any_tables(result):
             self._add(table)
         self._notes.show_notes(result.notes)
         self._show_selection(self._session.selected)
@@ -108,7 +108,7 @@ class ResultsPane(QScrollArea):
         whole.setHtml("".join(part.html() for part in parts))
         QGuiApplication.clipboard().setMimeData(whole)
 
-    def _say_state(self, result: AnalysisResult | None) -> None:
+    def _say_state(self, result: AnyResult | None) -> None:
         words, role = "", "muted"
         if self._session.failure:
             words, role = self._session.failure, "warning"
@@ -116,7 +116,7 @@ class ResultsPane(QScrollArea):
             words = self.tr("The results appear here as soon as the sheet holds studies.")
         elif self._session.stale:
             words, role = self.tr("Out of date: the data or the model have changed."), "warning"
-        elif result.main is None:
+        elif result.problem:
             words, role = result.problem, "warning"
         self._state.setText(words)
         self._state.setVisible(bool(words))
@@ -170,7 +170,10 @@ class ResultsPane(QScrollArea):
         return head
 
     def _row_ids(self) -> tuple[int, ...]:
-        assert self._shown is not None
+        from metadesk.analysis.result import AnalysisResult
+
+        if not isinstance(self._shown, AnalysisResult):
+            return ()
         return tuple(s.row_id for s in self._shown.studies if not s.empty)
 
     def _select_row(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from metadesk.analysis.engine import AnyResult
 from metadesk.analysis.result import AnalysisResult
 from metadesk.document import Cell, Column, Table
 from metadesk.models import FitResult
@@ -13,6 +14,15 @@ from metadesk.reports.numbers import models_of
 from metadesk.reports.tables import effect_title
 
 LAST = ("comparison", "blups")
+
+
+def any_tables(result: AnyResult) -> tuple[Table, ...]:
+    """All tables of a result of either kind."""
+    if isinstance(result, AnalysisResult):
+        return result_tables(result)
+    from metadesk.reports.trial_tables import design_tables, trial_tables
+
+    return (*trial_tables(result), *design_tables(result))
 
 
 def result_tables(result: AnalysisResult) -> tuple[Table, ...]:

@@ -90,7 +90,9 @@ def draw(result: TrialResult, options: TrialFigure) -> Page:
             ends_at.append((points[-1][1], points[-1][0], sequence))
     for y, x, sequence in sorted(ends_at):
         at = max(y + 2.6, last_label + 9)
-        sheet.write(x + 8, at, sequence, size=7.0, colour=STYLE.muted)
+        edge = panel.left + panel.width
+        sheet.marks.append(Line(x + 5, y, edge - 2, at - 2.6, "#d5d9de", 0.5))
+        sheet.write(edge + 2, at, sequence, size=7.0, colour=STYLE.muted)
         last_label = at
     sheet.height = panel.bottom + 32
     return sheet.page(
