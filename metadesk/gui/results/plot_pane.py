@@ -33,9 +33,11 @@ from metadesk.table.edits import SetExcluded
 if TYPE_CHECKING:
     from metadesk.analysis.engine import AnyResult
     from metadesk.figure import Page
+    from metadesk.gui.results.bubble_explorer import BubbleExplorer
 
 PATIENCE_MS = 120  # a result that is late by less than this is not called out of date on the plot
 ROOM_FOR_WORDS, ROOM_FOR_ZOOM = 760, 520  # px
+EXPLORED = ("bubble",)  # plots that can also be explored
 SAID_ELSEWHERE = ("group1", "group2", "favours_left", "favours_right")
 
 
@@ -85,6 +87,7 @@ class PlotPane(QWidget):
         self._options.setFixedWidth(280)
         self._options.hide()
         self._form: OptionsForm | None = None
+        self._explorer: BubbleExplorer | None = None
         self._lay_out()
         self.view.clicked.connect(self._click)
         self.view.asked.connect(self._menu)
@@ -138,6 +141,13 @@ class PlotPane(QWidget):
         )
         self._toggle.setCheckable(True)
         bar.addWidget(self._toggle)
+        self._explore = self._button(
+            "explorePlot", "search", self.tr("Explore"), self._show_explorer, words=True
+        )
+        self._explore.setToolTip(self.tr("Zoom with the wheel, names under the pointer"))
+        self._explore.setCheckable(True)
+        self._explore.hide()
+        bar.addWidget(self._explore)
         self._stack = QStackedLayout()
         self._stack.addWidget(self._why)
         self._stack.addWidget(self.view)
@@ -215,7 +225,8 @@ class PlotPane(QWidget):
     @property
     def page(self) -> Page | None:
         """The figure on the screen, None while there is none."""
-        return self.view.page if self._stack.currentWidget() is self.view else None
+        hidden = self._stack.currentWidget() is self._why
+        return None if hidden else self.view.page
 
     @property
     def plot_key(self) -> str:
@@ -272,6 +283,7 @@ class PlotPane(QWidget):
             return
         self.view.show_page(drawn)
         self._stack.setCurrentWidget(self.view)
+        self._show_explorer()
         if not self._session.stale:
             self._hide_veil()
             self._say_what_is_missing()
@@ -281,6 +293,7 @@ class PlotPane(QWidget):
     def _say(self, why: str) -> None:
         self._why.setText(why)
         self._stack.setCurrentWidget(self._why)
+        self._explore.setVisible(False)
         self.page_changed.emit()
 
     def _show_veil(self) -> None:
@@ -328,6 +341,33 @@ class PlotPane(QWidget):
             button.setToolButtonStyle(style)
         for button in self._zooms:  # Ctrl and the wheel, and the keys + − 0, do the same
             button.setVisible(self.width() > ROOM_FOR_ZOOM)
+
+    def _show_explorer(self) -> None:
+        """Show the plot to explore in place of the page, where there is one and it is wanted."""
+        from metadesk.analysis.result import AnalysisResult
+
+        result = self._session.any_result
+        offered = self._key in EXPLORED and isinstance(result, AnalysisResult)
+        self._explore.setVisible(offered)
+        if not offered or not isinstance(result, AnalysisResult) or not self._explore.isChecked():
+            if self._explorer is not None and self._stack.currentWidget() is self._explorer:
+                self._stack.setCurrentWidget(self.view)
+            return
+        from metadesk.plots.bubble import BubbleOptions, bubble_needs, bubble_scene
+
+        if bubble_needs(result) is not None:
+            return
+        if self._explorer is None:
+            from metadesk.gui.results.bubble_explorer import BubbleExplorer
+
+            self._explorer = BubbleExplorer(self)
+            self._explorer.chosen.connect(self._session.select)
+            self._session.selection_changed.connect(self._explorer.choose)
+            self._stack.addWidget(self._explorer)
+        options = from_plain(BubbleOptions, self._session.figure_options(self._key))
+        self._explorer.show_scene(result, bubble_scene(result, options))
+        self._explorer.choose(self._session.selected)
+        self._stack.setCurrentWidget(self._explorer)
 
     # -- what the person does ---------------------------------------------------------------------
 
