@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from metadesk import __version__
 from metadesk.errors import MetadeskError, SpecProblem
@@ -27,17 +27,24 @@ BAD_INPUT = 2
 
 def run_command(words: Sequence[str]) -> int:
     """Do what the words say and return the exit code."""
-    parser = _parser()
-    asked = parser.parse_args(list(words))
     try:
+        asked = _parser().parse_args(list(words))
         return int(asked.task(asked))
     except MetadeskError as sentence:
         print(f"metadesk: {sentence}", file=sys.stderr)
         return BAD_INPUT
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class Words(argparse.ArgumentParser):
+    """Says in one sentence what is wrong with the words of the command."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command."""
+        raise SpecProblem(f"{message[0].upper()}{message[1:]}. '{self.prog} --help' shows more.")
+
+
+def _parser() -> Words:
+    parser = Words(
         prog="metadesk",
         description="Meta-analysis from an extraction sheet. 'metadesk FILE' opens the window.",
     )
@@ -158,11 +165,25 @@ def make_spec(asked: argparse.Namespace, given: AnalysisSpec | None = None) -> A
     for name in ("measure", "sheet", "moderators", "subgroup"):
         if getattr(asked, name):
             spec = replace(spec, **{name: getattr(asked, name)})
+    if asked.moderators:
+        _require_moderators(spec.model)
     if asked.level is not None:
         spec = type(spec).from_plain({**spec.to_plain(), "level": asked.level})
     if asked.title:
         spec = replace(spec, labels=replace(spec.labels, title=asked.title))
     return spec
+
+
+def _require_moderators(model: str) -> None:
+    """Refuse moderators that the model would not look at."""
+    from metadesk.models.meta import MODELS
+
+    if MODELS[model].reads not in ("moderators", "levels"):
+        able = [m.key for m in MODELS if m.reads in ("moderators", "levels")]
+        raise SpecProblem(
+            f"The model '{model}' takes no moderators; name one that does with --model: "
+            f"{', '.join(able)}."
+        )
 
 
 def _pairs(words: Sequence[str], option: str) -> dict[str, str]:

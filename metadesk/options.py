@@ -152,7 +152,7 @@ def checked(option: Option, value: Any, place: str = "") -> Any:
     say = f"Option '{option.name}'{place}"
     match option.kind:
         case "choice":
-            if value not in option.choices:
+            if not isinstance(value, str) or value not in option.choices:
                 raise SpecProblem(
                     f"{say} cannot be '{value}'; it is one of {', '.join(option.choices)}."
                 )

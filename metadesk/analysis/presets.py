@@ -73,3 +73,15 @@ DEFAULT_PRESET = "cochrane-2025"
 def default_spec() -> AnalysisSpec:
     """The request every analysis starts from."""
     return PRESETS[DEFAULT_PRESET].apply(AnalysisSpec())
+
+
+def as_meant(spec: AnalysisSpec, given: Mapping[str, Any]) -> AnalysisSpec:
+    """What a person who wrote these fields by hand meant by the preset.
+
+    Without a model and its options the preset's choices are meant (Cochrane's, if none is named);
+    choices of one's own win, and then the request no longer goes by the preset's name.
+    """
+    if not {"model", "model_options"} & given.keys():
+        return PRESETS[spec.preset].apply(spec) if spec.preset else spec
+    held = not spec.preset or PRESETS[spec.preset].holds(spec)
+    return spec if held else replace(spec, preset="")

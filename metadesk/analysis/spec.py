@@ -106,11 +106,8 @@ class AnalysisSpec:
                     f"The spec has no field '{name}'; it knows {', '.join(sorted(known))}."
                 )
         values = dict(given)
-        if values.get("version", SPEC_VERSION) > SPEC_VERSION:
-            raise SpecProblem(
-                f"The spec was written by a newer metadesk (version {values['version']}, this one "
-                f"reads up to {SPEC_VERSION}). Update metadesk."
-            )
+        _check_kinds(values)
+        check_version(values, SPEC_VERSION)
         values["version"] = SPEC_VERSION
         blocks = (
             "measure_options", "model_options", "roles", "routes", "labels", "dependence", "plain",
@@ -121,7 +118,7 @@ class AnalysisSpec:
         if "labels" in values:
             values["labels"] = read_labels(values["labels"])
         if "routes" in values:
-            values["routes"] = {int(k): str(v) for k, v in values["routes"].items()}
+            values["routes"] = _read_routes(values["routes"])
         if values.get("subgroup_tau2", "separate") not in ("separate", "common"):
             raise SpecProblem("'subgroup_tau2' in the spec is separate or common.")
         values["compare"] = tuple(_other_model(one) for one in values.get("compare", ()))
@@ -143,9 +140,46 @@ class AnalysisSpec:
         return cls(**values)
 
 
+WORDS = ("measure", "model", "moderators", "subgroup", "subgroup_tau2", "sheet", "preset")
+LISTS = ("compare", "predict_at")
+
+
+def _check_kinds(values: Mapping[str, Any]) -> None:
+    """Refuse fields that are not even of the kind that they must be."""
+    for name in WORDS:
+        if not isinstance(values.get(name, ""), str):
+            raise SpecProblem(f"'{name}' in the spec is a word in quotes, not {values[name]!r}.")
+    for name in LISTS:
+        if not isinstance(values.get(name, ()), list | tuple):
+            raise SpecProblem(f"'{name}' in the spec is a list, not {values[name]!r}.")
+
+
+def check_version(values: Mapping[str, Any], newest: int) -> None:
+    """Refuse a request that a newer metadesk wrote."""
+    version = values.get("version", newest)
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise SpecProblem(f"'version' in the spec is a whole number, not {version!r}.")
+    if version > newest:
+        raise SpecProblem(
+            f"The spec was written by a newer metadesk (version {version}, this one reads up to "
+            f"{newest}). Update metadesk."
+        )
+
+
+def _read_routes(given: Mapping[Any, Any]) -> dict[int, str]:
+    try:
+        return {int(row): str(route) for row, route in given.items()}
+    except ValueError:
+        raise SpecProblem(
+            "'routes' in the spec names for a row (its number in the table) the route to take, "
+            'such as {"3": "counts"}.'
+        ) from None
+
+
 def _other_model(given: Any) -> Mapping[str, Any]:
     known = {"model", "options", "moderators", "label"}
-    if not isinstance(given, Mapping) or "model" not in given or set(given) - known:
+    whole = isinstance(given, Mapping) and "model" in given and not set(given) - known
+    if not whole or not isinstance(given.get("options", {}), Mapping):
         raise SpecProblem(
             "'compare' in the spec is a list of models, each with 'model' and, where wanted, "
             "'options', 'moderators' and 'label'."
@@ -184,6 +218,8 @@ def read_spec_file(path: Path) -> Mapping[str, Any]:
         given = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise FileProblem(f"The spec '{path}' cannot be read: {problem.strerror}.") from None
+    except UnicodeDecodeError:
+        raise FileProblem(f"The spec '{path}' is not a text file (UTF-8).") from None
     except ValueError as problem:
         raise FileProblem(f"The spec '{path}' is not valid JSON: {problem}.") from None
     if not isinstance(given, Mapping):

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from metadesk.analysis.spec import EMPTY, AnalysisSpec, Labels, read_labels, read_spec_file
+from metadesk.analysis.presets import as_meant
+from metadesk.analysis.spec import (
+    EMPTY,
+    AnalysisSpec,
+    Labels,
+    check_version,
+    read_labels,
+    read_spec_file,
+)
 from metadesk.errors import SpecProblem
 from metadesk.options import checked, choice, flag, integer, number, options_of, text
 from metadesk.table import StudyTable
@@ -165,11 +173,7 @@ class TrialSpec:
                 raise SpecProblem(
                     f"The trial spec has no field '{name}'; it knows {', '.join(sorted(known))}."
                 )
-        if values.get("version", TRIAL_VERSION) > TRIAL_VERSION:
-            raise SpecProblem(
-                f"The spec was written by a newer metadesk (version {values['version']}, this one "
-                f"reads up to {TRIAL_VERSION}). Update metadesk."
-            )
+        check_version(values, TRIAL_VERSION)
         values["version"] = TRIAL_VERSION
         for name in ("roles", "labels"):
             if name in values and not isinstance(values[name], Mapping):
@@ -208,7 +212,9 @@ def spec_from_plain(given: Mapping[str, Any]) -> AnySpec:
 
 def read_any_spec(path: Path) -> AnySpec:
     """Read a request of either kind from a JSON file."""
-    return spec_from_plain(read_spec_file(path))
+    given = read_spec_file(path)
+    spec = spec_from_plain(given)
+    return spec if isinstance(spec, TrialSpec) else as_meant(spec, given)
 
 
 def holds_trial(table: StudyTable) -> bool:

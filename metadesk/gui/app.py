@@ -26,12 +26,19 @@ if TYPE_CHECKING:
     from metadesk.gui.dialogs.about import CrashDialog
 
 log = logging.getLogger("metadesk")
+NO_DISPLAY = (
+    "metadesk: There is no display to open a window on. Without one: "
+    "metadesk analyse FILE.xlsx --out FOLDER"
+)
 LONGEST_WAIT_MS = 1500
 LOG_BYTES = 2_000_000  # the log of earlier days is dropped above this size
 
 
 def run_window(words: Sequence[str]) -> int:
     """Open the window, with a file if one is named; return the exit code."""
+    if not has_display():
+        print(NO_DISPLAY, file=sys.stderr)
+        return 2
     # the matrices are small: threads of the linear algebra would only get in each other's way
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -47,6 +54,13 @@ def run_window(words: Sequence[str]) -> int:
         return app.exec()
     finally:
         sys.excepthook = sys.__excepthook__
+
+
+def has_display() -> bool:
+    """Whether Qt has something to show a window on; it would end the program without a word."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
 def make_application(words: list[str]) -> QApplication:

@@ -9,6 +9,7 @@ import pytest
 from metadesk.analysis.presets import PRESETS, default_spec
 from metadesk.analysis.spec import AnalysisSpec, Labels, read_spec
 from metadesk.analysis.suggest import suggest_measure
+from metadesk.analysis.trial_spec import read_any_spec
 from metadesk.errors import FileProblem, SpecProblem
 
 
@@ -33,6 +34,12 @@ def test_a_spec_survives_json() -> None:
         ({"version": 99}, "newer metadesk"),
         ({"labels": {"titel": "x"}}, "no field 'titel'"),
         ({"roles": ["ai"]}, "'roles' in the spec must be a block"),
+        ({"model": 5}, "'model' in the spec is a word"),
+        ({"measure": []}, "'measure' in the spec is a word"),
+        ({"compare": 5}, "'compare' in the spec is a list"),
+        ({"compare": [{"model": "fixed", "options": 5}]}, "a list of models"),
+        ({"routes": {"a": "counts"}}, "'routes' in the spec"),
+        ({"version": "x"}, "a whole number"),
     ],
 )
 def test_a_wrong_spec_is_one_sentence(given, words) -> None:
@@ -47,6 +54,26 @@ def test_a_spec_file_that_cannot_be_read_is_one_sentence(tmp_path) -> None:
     broken.write_text("{", encoding="utf-8")
     with pytest.raises(FileProblem, match="not valid JSON"):
         read_spec(broken)
+    broken.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FileProblem, match="not a text file"):
+        read_spec(broken)
+
+
+def test_a_preset_named_in_a_file_brings_its_choices_and_ones_own_choices_lose_its_name(
+    tmp_path,
+) -> None:
+    def read(given: dict[str, object]) -> AnalysisSpec:
+        (tmp_path / "spec.json").write_text(json.dumps(given), encoding="utf-8")
+        spec = read_any_spec(tmp_path / "spec.json")
+        assert isinstance(spec, AnalysisSpec)
+        return spec
+
+    assert read({"preset": "revman-5"}).model_options["tau2"] == "DL"
+    assert read({"measure": "OR"}).model_options["tau2"] == "REML"
+    assert read({"measure": "OR"}).preset == "cochrane-2025"
+    assert read({"model": "fixed"}).preset == ""
+    kept = read(PRESETS["revman-5"].apply(AnalysisSpec()).to_plain())
+    assert kept.preset == "revman-5"
 
 
 def test_a_preset_holds_until_an_option_is_changed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -105,6 +106,35 @@ def test_wrong_words_are_one_sentence_that_helps(capsys, tmp_path) -> None:
     assert "NAME=VALUE" in refused(capsys, str(BCG), "--option", "tau2", *out)
     assert "such as 0.95" in refused(capsys, str(BCG), "--level", "95", *out)
     assert "no study 'X'" in refused(capsys, str(BCG), "--exclude", "X=y", *out)
+
+
+def test_what_the_model_cannot_use_is_one_sentence(capsys, tmp_path) -> None:
+    out = ["--out", str(tmp_path)]
+    assert "no column 'nope'" in refused(capsys, str(BCG), "--subgroup", "nope", *out)
+    assert "no moderators" in refused(capsys, str(BCG), "--moderators", "~ Latitude", *out)
+    mixed = ["--model", "mixed", "--moderators"]
+    assert "'nope'" in refused(capsys, str(BCG), *mixed, "~ nope", *out)
+    assert "cannot be read" in refused(capsys, str(BCG), *mixed, "~ (", *out)
+    assert "no option 'foo'" in refused(capsys, str(BCG), "--option", "foo=1", *out)
+    assert not list(tmp_path.iterdir())
+
+
+def test_words_that_are_no_command_are_one_sentence(capsys) -> None:
+    assert "required: --out" in refused(capsys, str(BCG))
+    assert "'abc'" in refused(capsys, str(BCG), "--level", "abc", "--out", "x")
+    assert main(["list", "nonsense"]) == 2
+    assert "'measures'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others always have a display")
+def test_without_a_display_the_window_says_so_in_one_sentence(root) -> None:
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    bare = {k: v for k, v in os.environ.items() if k not in hidden}
+    command = [sys.executable, "-m", "metadesk", str(BCG)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=bare)
+    assert done.returncode == 2
+    assert "no display" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_sheet_that_is_not_there_names_those_that_are(capsys, tmp_path) -> None:
