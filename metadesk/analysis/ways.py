@@ -43,6 +43,7 @@ class Way:
     used: bool
     refused: bool
     approximate: bool
+    formula: str
 
 
 def row_values(prepared: Prepared, row: int) -> dict[str, float]:
@@ -82,7 +83,7 @@ def _way(
     return Way(
         route.key, route.title, inputs, _steps(prepared.measure, route, values), cited.full,
         natural, lower, upper, float(got.sei[0]), got.reasons[0] or "", used, refused,
-        route.approximate,
+        route.approximate, "" if route.source == "estimate" else MEASURES[prepared.measure].formula,
     )  # fmt: skip
 
 

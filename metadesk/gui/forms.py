@@ -118,12 +118,12 @@ class FlagWords(QLabel):
     def __init__(self, words: str, box: QWidget) -> None:
         super().__init__(words)
         self.setWordWrap(True)
-        self._box = box
+        self.box = box
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Turn the box."""
-        if isinstance(self._box, QCheckBox) and self.rect().contains(event.position().toPoint()):
-            self._box.toggle()
+        if isinstance(self.box, QCheckBox) and self.rect().contains(event.position().toPoint()):
+            self.box.toggle()
 
 
 class OptionsForm(QWidget):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -23,7 +24,7 @@ from metadesk.errors import MetadeskError
 from metadesk.gui.effects.columns import write_row
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
-from metadesk.table import number_in, parse_number
+from metadesk.table import ROLES, number_in, parse_number
 
 if TYPE_CHECKING:
     from metadesk.effects.adjustments import Adjustment
@@ -57,6 +58,7 @@ class AdjustRows(QDialog):
         self.preview = QLabel(self)
         self.preview.setObjectName("adjustPreview")
         self.preview.setWordWrap(True)
+        self.preview.setTextFormat(Qt.TextFormat.RichText)
         self.take = QPushButton(self.tr("Adjust"), self)
         self.take.setObjectName("adjustTake")
         self.take.setDefault(True)
@@ -136,6 +138,15 @@ class AdjustRows(QDialog):
         return {role: x for role, x in found.items() if not math.isnan(x)}
 
     def _show(self) -> None:
+        open_ = [
+            words
+            for name, words in self.adjustment.parameters.items()
+            if parse_number(self.lines[name].text()) is None
+        ]
+        if open_:
+            self.preview.setText(escape(self.tr("Fill in: {0}").format("; ".join(open_))))
+            self.take.setEnabled(False)
+            return
         try:
             cells = self.changes()
         except MetadeskError as problem:
@@ -145,7 +156,7 @@ class AdjustRows(QDialog):
         first = self._row_ids[0]
         before = self._values(first)
         lines = [
-            f"{escape(role)}: {before.get(role, math.nan):.6g} → <b>{_shown(x)}</b>"
+            f"{escape(ROLES[role].title)}: {before.get(role, math.nan):.6g} → <b>{_shown(x)}</b>"
             for (row_id, role), x in cells.items()
             if row_id == first and before.get(role) != x
         ]

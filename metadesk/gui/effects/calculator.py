@@ -203,6 +203,7 @@ class RowCalculator(QDialog):
         for button in self._radios.buttons():
             self._radios.removeButton(button)
             self.choices.removeWidget(button)
+            button.setParent(None)
             button.deleteLater()
         if self._found.is_ambiguous:
             for number, solution in enumerate(self._found.solutions):
@@ -269,12 +270,26 @@ class RowCalculator(QDialog):
         half = float(quantile(self._session.spec.level)) * math.sqrt(solution.vi)
         scale = entry.scale
         ends = [float(scale.read(x)) for x in (solution.yi, solution.yi - half, solution.yi + half)]
-        via = f" ({entry.route(solution.route).title})" if solution.route else ""
+        route = self._route(solution)
+        via = f" ({entry.route(route).title})" if route else ""
         return f"{entry.short} {fixed(ends[0], 3)} [{fixed(ends[1], 3)}, {fixed(ends[2], 3)}]{via}"
 
     def _title(self, role: str) -> str:
         line = self.fields.get(role)
         return line.accessibleName() if line is not None else role
+
+    def _route(self, solution: Solution) -> str | None:
+        """The route that the typed values open by themselves, else the one the derived ones open.
+
+        What was worked out on the way need not stand in the sheet where the typed values suffice.
+        """
+        from metadesk.effects import MEASURES
+
+        known = self.known()
+        for route in MEASURES[self._measure].routes:
+            if all(role in known for role in route.roles):
+                return route.key
+        return solution.route
 
     def _roles_of(self, route: str) -> tuple[str, ...]:
         from metadesk.effects import MEASURES
@@ -288,8 +303,9 @@ class RowCalculator(QDialog):
             (self._row_id, role): None for role in self._before if role not in known
         }
         cells |= {(self._row_id, role): x for role, x in known.items()}
-        if found is not None and found.route:
-            for role in self._roles_of(found.route):
+        route = self._route(found) if found is not None else None
+        if found is not None and route:
+            for role in self._roles_of(route):
                 if role in found.values:
                     cells.setdefault((self._row_id, role), found.values[role])
         label = self._session.table.label(self._row_id)

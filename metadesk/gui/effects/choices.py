@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from metadesk.gui.forms import OptionsForm
+from metadesk.gui.forms import FlagWords, OptionsForm
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
 
@@ -68,6 +68,14 @@ class ChoiceDialog(QDialog):
         problem = failure or (result.problem if result is not None else "")
         self.state.setText(problem)
 
+    def _show_field(self, name: str, on: bool) -> None:
+        """Show an option with its words, or neither."""
+        field = self.form.field(name)
+        field.setVisible(on)
+        for label in self.form.findChildren(QLabel):
+            if label.buddy() is field or (isinstance(label, FlagWords) and label.box is field):
+                label.setVisible(on)
+
     def _set(self, name: str, value: object) -> None:
         from metadesk.options import options_of
 
@@ -115,7 +123,7 @@ class DependenceDialog(ChoiceDialog):
             "group2": use != "none" and why == "control",
         }
         for name, on in wanted.items():
-            self.form.field(name).setEnabled(on)
+            self._show_field(name, on)
         for name, roles in (
             ("study", ("cluster", "study")), ("outcome", ("outcome",)), ("time", ("time",)),
         ):  # fmt: skip
@@ -161,9 +169,15 @@ class PlainDialog(ChoiceDialog):
         if result is None or result.main is None:
             return
         asked = plain_kind(result.measure)
-        self.form.field("baseline").setEnabled(asked != "")
+        self._show_field("baseline", asked != "")
         for name in ("scale_sd", "scale_name"):
-            self.form.field(name).setEnabled(asked == "scale")
+            self._show_field(name, asked == "scale")
+        line = self.form.field("baseline")
+        if isinstance(line, QLineEdit):
+            line.setPlaceholderText(self.tr("median of the comparison groups"))
+        sd = self.form.field("scale_sd")
+        if isinstance(sd, QLineEdit):
+            sd.setPlaceholderText("")
         try:
             found = plain_numbers(result)
         except MetadeskError as problem:

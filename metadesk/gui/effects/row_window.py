@@ -119,7 +119,7 @@ class RowWindow(QDialog):
         if rescues:
             self._add_rescues(column, rescues)
         for way in ways:
-            column.addWidget(self._way(way, entry.formula))
+            column.addWidget(self._way(way))
         wish = prepared.spec.routes.get(self._row_id, "")
         if wish:
             back = _button(self.tr("Let the program choose again"), "routeAutomatic")
@@ -141,10 +141,10 @@ class RowWindow(QDialog):
 
         return ask
 
-    def _way(self, way: Way, formula: str) -> QFrame:
+    def _way(self, way: Way) -> QFrame:
         """One way as a card: what goes in, what is converted, the formula, what comes out."""
         mark = self.tr(" · in use") if way.used else self.tr(" · refused") if way.refused else ""
-        inputs = ", ".join(f"{escape(title)} {x:.6g}" for _, title, x in way.inputs)
+        inputs = "; ".join(f"{escape(title)}: {x:.6g}" for _, title, x in way.inputs)
         lines = [f"<b>{escape(way.title[:1].upper() + way.title[1:])}</b>{mark}", inputs]
         lines += [escape(step) for step in way.steps]
         if way.reason:
@@ -153,9 +153,8 @@ class RowWindow(QDialog):
             rough = self.tr(" (approximate)") if way.approximate else ""
             out = answer_words(way.effect, way.lower, way.upper)
             lines.append(f"→ <b>{out}</b>, SE {fixed(way.sei, 4)}{rough}")
-        faint = (
-            f"<span style='color:{tones().muted}'>{escape(formula)} – {escape(way.citation)}</span>"
-        )
+        source = " – ".join(escape(part) for part in (way.formula, way.citation) if part)
+        faint = f"<span style='color:{tones().muted}'>{source}</span>"
         text = _words("<br>".join([*lines, faint]), "")
         take = _button(self.tr("Use this way"), f"use-{way.key}")
         take.setEnabled(not way.used and not way.reason)
