@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from metadesk.analysis.result import Setting
 from metadesk.analysis.trial_spec import TrialSpec
 from metadesk.document import Note
 from metadesk.models import FitResult
-from metadesk.models.mixed import DesignSummary, MixedResult, Roles
-from metadesk.models.mixed.bioequivalence import BioequivalenceResult
-from metadesk.models.mixed.one_patient import OnePatientResult
-from metadesk.models.mixed.patient_series import SeriesResult
-from metadesk.models.mixed.two_by_two import ClassicalCrossover
-from metadesk.models.mixed.two_by_two_binary import BinaryCrossover
 from metadesk.models.result import Quantity
+
+if TYPE_CHECKING:  # the models of trial rows are slow to import; plots only read their results
+    from metadesk.models.mixed import DesignSummary, MixedResult, Roles
+    from metadesk.models.mixed.bioequivalence import BioequivalenceResult
+    from metadesk.models.mixed.one_patient import OnePatientResult
+    from metadesk.models.mixed.patient_series import SeriesResult
+    from metadesk.models.mixed.two_by_two import ClassicalCrossover
+    from metadesk.models.mixed.two_by_two_binary import BinaryCrossover
 
 TRIAL_RESULT_VERSION = 1
 
