@@ -130,7 +130,7 @@ def _view(window: MainWindow) -> tuple[ActionRecord, ...]:
         ),
         ActionRecord(
             "panel", tr("&Model panel"), window.toggle_panel, ("Ctrl+M",), "view", "sliders",
-            sheet, lambda: not window.setup.isHidden(),
+            sheet, lambda: not window.side.isHidden(),
         ),
     )  # fmt: skip
 
@@ -163,7 +163,7 @@ def _help(window: MainWindow) -> tuple[ActionRecord, ...]:
 
 
 def _has_result(window: MainWindow) -> bool:
-    result = window.session.result
+    result = window.session.any_result
     return result is not None and result.main is not None
 
 

@@ -42,6 +42,7 @@ from metadesk.gui.splitter import LineSplitter
 from metadesk.gui.start_page import BLANKS, StartPage, blank_sheet
 from metadesk.gui.state_strip import StateStrip
 from metadesk.gui.theme import apply_theme, bar_css, icon, tabs_css, tones
+from metadesk.gui.trial.side import Side
 
 if TYPE_CHECKING:
     from metadesk.gui.dialogs.command_palette import CommandPalette
@@ -121,7 +122,8 @@ class MainWindow(QMainWindow):
         self.right.setStretchFactor(1, 55)
         self.right.setSizes([360, 440])
         self.across = LineSplitter(Qt.Orientation.Horizontal, "mainSplitter", self)
-        self.across.addWidget(self.setup)
+        self.side = Side(session, self.setup, self)
+        self.across.addWidget(self.side)
         self.across.addWidget(self.right)
         self.across.setStretchFactor(1, 1)
         self.across.setSizes([312, 1048])
@@ -154,7 +156,7 @@ class MainWindow(QMainWindow):
         self._ready = True
         if self._pending is not None:
             self.open_path(self._pending)  # is read while the panels are filled
-        self.setup.start()
+        self.side.start()
         self.plot.start()
         self._refresh()
 
@@ -377,7 +379,7 @@ class MainWindow(QMainWindow):
 
     def toggle_panel(self) -> None:
         """Show or hide the model panel."""
-        self.setup.setVisible(self.setup.isHidden())
+        self.side.setVisible(self.side.isHidden())
         self._refresh()
 
     def _count_problems(self) -> None:
@@ -409,7 +411,7 @@ class MainWindow(QMainWindow):
         self.statusBar().setStyleSheet(
             f"QStatusBar {{ border-top: 1px solid {t.line}; }} QStatusBar::item {{ border: none; }}"
         )
-        for panel in (self.setup, self.plot, self.results, self.state):
+        for panel in (self.side, self.plot, self.results, self.state):
             panel.restyle()
         self.results.refresh()
         self.start_page.show_recent(self.recent.paths())

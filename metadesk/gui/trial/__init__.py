@@ -1,0 +1,1 @@
+"""The left side for sheets of trial rows."""

@@ -1,0 +1,42 @@
+"""What the panel for trial rows offers, from the sheet itself."""
+
+from __future__ import annotations
+
+from metadesk.analysis.trial_spec import TrialSpec
+from metadesk.table import StudyTable, TableColumn, is_missing, shown
+
+MOST = 200  # names in one list
+NO_OUTCOMES = frozenset({"subject", "sequence", "period", "cycle", "time", "treatment"})
+
+
+def outcome_columns(table: StudyTable) -> tuple[str, ...]:
+    """Columns that may hold an outcome: those without another part in the trial."""
+    return tuple(
+        c.name
+        for c in table.columns
+        if c.role not in NO_OUTCOMES and any(not is_missing(v) for v in c.cells)
+    )
+
+
+def treatments(spec: TrialSpec, table: StudyTable) -> tuple[str, ...]:
+    """The treatments that occur."""
+    return _levels(_column(spec, table, "treatment"))
+
+
+def persons(spec: TrialSpec, table: StudyTable) -> tuple[str, ...]:
+    """The persons that occur."""
+    return _levels(_column(spec, table, "subject"))
+
+
+def _column(spec: TrialSpec, table: StudyTable, role: str) -> TableColumn | None:
+    name = spec.roles.get(role, "")
+    if name:
+        return next((c for c in table.columns if c.name == name), None)
+    return table.with_role(role)
+
+
+def _levels(column: TableColumn | None) -> tuple[str, ...]:
+    if column is None:
+        return ()
+    names = dict.fromkeys(shown(v).strip() for v in column.cells if not is_missing(v))
+    return tuple(list(names)[:MOST])
