@@ -20,6 +20,7 @@ from metadesk.errors import MetadeskError, SpecProblem
 if TYPE_CHECKING:
     from metadesk.analysis.spec import AnalysisSpec
     from metadesk.analysis.trial_spec import AnySpec, TrialSpec
+    from metadesk.options import Option
     from metadesk.table import StudyTable
 
 BAD_INPUT = 2
@@ -80,6 +81,18 @@ def _analyse_words(parser: argparse.ArgumentParser) -> None:
         help="an option of the measure, such as to=all",
     )  # fmt: skip
     parser.add_argument(
+        "--dependence", action="append", default=[], metavar="NAME=VALUE",
+        help="several effects of one study, such as use=combine rho=0.6",
+    )  # fmt: skip
+    parser.add_argument(
+        "--plain", action="append", default=[], metavar="NAME=VALUE",
+        help="plain numbers, such as baseline=0.1 or scale_sd=7.5",
+    )  # fmt: skip
+    parser.add_argument(
+        "--route", action="append", default=[], metavar="STUDY=WAY",
+        help="how a row's effect is worked out, such as 'Chen 2011=est_ci' ('!est_ci' refuses it)",
+    )  # fmt: skip
+    parser.add_argument(
         "--exclude", action="append", default=[], metavar="STUDY=REASON", help="leave a study out"
     )
     parser.add_argument("--outcome", help="outcome column of a sheet of trial rows")
@@ -125,7 +138,9 @@ def _spec_for(asked: argparse.Namespace, given: AnySpec | None, table: StudyTabl
         given = TrialSpec()
     if isinstance(given, TrialSpec):
         return replace(make_trial_spec(asked, given), sheet=table.name)
-    return replace(make_spec(asked, given), sheet=table.name)
+    spec = replace(make_spec(asked, given), sheet=table.name)
+    chosen = _by_row(table, _pairs(asked.route, "--route"))
+    return replace(spec, routes={**spec.routes, **chosen}) if chosen else spec
 
 
 def make_trial_spec(asked: argparse.Namespace, spec: TrialSpec) -> TrialSpec:
@@ -162,6 +177,9 @@ def make_spec(asked: argparse.Namespace, given: AnalysisSpec | None = None) -> A
         **spec.measure_options, **_typed(_pairs(asked.measure_option, "--measure-option"))
     }  # fmt: skip
     spec = replace(spec, roles=roles, measure_options=measure_options)
+    dependence = {**spec.dependence, **_typed(_pairs(asked.dependence, "--dependence"))}
+    plain = {**spec.plain, **_typed(_pairs(asked.plain, "--plain"))}
+    spec = replace(spec, dependence=dependence, plain=plain)
     for name in ("measure", "sheet", "moderators", "subgroup"):
         if getattr(asked, name):
             spec = replace(spec, **{name: getattr(asked, name)})
@@ -214,28 +232,64 @@ def _value(word: str) -> Any:
 
 def _without(table: StudyTable, excluded: dict[str, str]) -> StudyTable:
     """Leave out the studies named on the command line."""
+    marked = _by_row(table, excluded)
+    reasons = {row: reason or "left out on the command line" for row, reason in marked.items()}
+    return replace(table, excluded={**table.excluded, **reasons}) if excluded else table
+
+
+def _by_row(table: StudyTable, said: dict[str, str]) -> dict[int, str]:
+    """What was said of studies, by the ids of their rows."""
     labels = dict(zip(table.labels(), table.row_ids, strict=True))
-    marked = dict(table.excluded)
-    for study, reason in excluded.items():
+    for study in said:
         if study not in labels:
             raise SpecProblem(f"There is no study '{study}'; the sheet has {', '.join(labels)}.")
-        marked[labels[study]] = reason or "left out on the command line"
-    return replace(table, excluded=marked) if excluded else table
+    return {labels[study]: word for study, word in said.items()}
 
 
 def list_catalogue(asked: argparse.Namespace) -> int:
     """Print one catalogue: key, title, and one plain sentence."""
-    for key, title, sentence in _entries(asked.what):
-        print(f"{key:<16}{title:<44}{sentence}".rstrip())
+    if asked.what == "measures":
+        return _list_measures()
+    entries = _entries(asked.what)
+    wide = max((len(title) for _, title, _ in entries), default=0) + 2
+    for key, title, sentence in entries:
+        print(f"{key:<16}{title:<{wide}}{sentence}".rstrip())
     return 0
+
+
+def _list_measures() -> int:
+    """Print the measures by family: sentence, formula, what each needs, its options."""
+    from metadesk.effects import MEASURES
+    from metadesk.options import options_of
+
+    family = ""
+    for measure in MEASURES:
+        if measure.family != family:
+            family = measure.family
+            print(f"\n{family}")
+        print(f"  {measure.key:<8}{measure.title}. {measure.sentence}")
+        print(f"{'':<10}{measure.formula}")
+        raw = [" ".join(r.roles) for r in measure.routes if r.source != "estimate"]
+        more = f" | {len(raw) - 3} more" if len(raw) > 3 else ""
+        ways = [" | ".join(raw[:3]) + more] if raw else []
+        if any(r.source == "estimate" for r in measure.routes):
+            ways.append("est or yi with sei, vi, lower upper, zi or pval")
+        print(f"{'':<10}needs: {'; or '.join(ways)}")
+        options = [_option_words(option) for option in options_of(measure.options)]
+        if options:
+            print(f"{'':<10}options: {'; '.join(options)}")
+    return 0
+
+
+def _option_words(option: Option) -> str:
+    """An option's name with what it may be: 'to=only0|all|if0all|none'."""
+    if option.choices:
+        return f"{option.name}={'|'.join(option.choices)}"
+    return f"{option.name}={'true|false' if option.kind == 'flag' else 'number'}"
 
 
 def _entries(what: str) -> list[tuple[str, str, str]]:
     match what:
-        case "measures":
-            from metadesk.effects import MEASURES
-
-            return [(m.key, m.title, m.sentence) for m in MEASURES]
         case "models":
             from metadesk.models.meta import MODELS
 

@@ -92,7 +92,7 @@ def covariance(
     DataProblem
         If the covariances are not possible.
     """
-    study = _texts(table, chosen.study, ("cluster", "study"), "study")
+    study = _studies(table, chosen)
     cluster = [study[i] or f"row {i + 1}" for i in rows]
     more: dict[str, Any] = {}
     if chosen.why == "outcomes":
@@ -108,6 +108,16 @@ def covariance(
     else:
         more = _shared_groups(table, chosen, rows, cluster)
     return constructed_covariance(vi[rows], cluster, **more).checked()
+
+
+def _studies(table: StudyTable, chosen: Dependence) -> tuple[str, ...]:
+    """The study of every row: a column that says so, else name and year together.
+
+    Names alone would make one study of two by the same authors.
+    """
+    if chosen.study or table.with_role("cluster") is not None:
+        return _texts(table, chosen.study, ("cluster",), "study")
+    return table.labels()
 
 
 def _shared_groups(

@@ -152,7 +152,43 @@ def test_every_catalogue_can_be_listed(what, capsys) -> None:
     assert main(["list", what]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines
-    assert all(len(line.split()) >= 3 for line in lines)
+    assert what == "measures" or all(len(line.split()) >= 3 for line in lines)
+
+
+def test_measures_are_listed_with_formula_needs_and_options(capsys) -> None:
+    from metadesk.effects import MEASURES
+
+    assert main(["list", "measures"]) == 0
+    said = capsys.readouterr().out
+    for measure in MEASURES:
+        assert f"  {measure.key:<8}{measure.title}. " in said
+        assert measure.formula in said
+        assert measure.family in said
+    assert "ai n1i ci n2i" in said
+    assert "to=only0|all|if0all|none" in said
+
+
+def test_dependence_plain_numbers_and_routes_can_be_given_in_words(tmp_path) -> None:
+    table = tmp_path / "two.csv"
+    table.write_text(
+        "Study,ai,n1i,ci,n2i,OR,lower,upper\n"
+        "A,4,123,11,139,0.8,0.4,1.6\nB,5,60,9,61,,,\nB,7,60,9,61,,,\n",
+        encoding="utf-8",
+    )
+    words = ["analyse", str(table), "--measure", "OR", "--out", str(tmp_path / "out")]
+    roles = ("ai", "n1i", "ci", "n2i", "est=OR", "lower", "upper", "study=Study")
+    for role in roles:
+        words += ["--role", role if "=" in role else f"{role}={role}"]
+    words += ["--dependence", "use=combine", "--dependence", "rho=0.6"]
+    words += ["--plain", "baseline=0.2", "--route", "A=est_ci"]
+    assert main(words) == 0
+    found = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert found["spec"]["dependence"] == {"use": "combine", "rho": 0.6}
+    assert [s["used"] for s in found["studies"]] == [True, True, False]
+    assert found["studies"][0]["effect"] == pytest.approx(0.8)
+    assert found["studies"][0]["route"] == "est_ci"
+    plain = next(t for t in found["tables"] if t["key"] == "plain")
+    assert plain["rows"][1]["value"] == pytest.approx(200.0)
 
 
 def test_the_command_line_does_not_load_the_window(root, tmp_path) -> None:
