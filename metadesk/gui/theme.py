@@ -127,6 +127,27 @@ def panel_css(t: Tones) -> str:
     QHeaderView::section {{ border-top: 1px solid {t.muted}; border-bottom: 1px solid {t.muted};
         padding: 3px 5px; }}
     QWidget#setupBody, QWidget#resultsBody {{ background: transparent; }}
+    """ + ticks_css(t)
+
+
+def ticks_css(t: Tones) -> str:
+    """The style of boxes to tick and to choose from; Fusion's own are lost on dark ground."""
+    tick = (resource_dir() / "icons" / f"tick-{t.scheme}.svg").as_posix()
+    return f"""
+    QRadioButton {{ padding: 2px 0px; }}
+    QCheckBox::indicator, QRadioButton::indicator {{ width: 12px; height: 12px;
+        border: 1px solid {t.muted}; background: {t.base}; }}
+    QCheckBox::indicator {{ border-radius: 3px; }}
+    QRadioButton::indicator {{ border-radius: 7px; }}
+    QCheckBox::indicator:hover, QRadioButton::indicator:hover,
+    QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
+    QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+        image: url("{tick}"); }}
+    QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 4px solid {t.accent};
+        background: {t.on_accent}; }}
+    QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{
+        border-color: {t.line}; background: transparent; }}
+    QCheckBox::indicator:checked:disabled {{ background: {t.line}; }}
     """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
@@ -21,6 +22,7 @@ from metadesk.gui.theme import DARK, LIGHT
 from metadesk.models.meta import MODELS
 from metadesk.options import choice, flag, integer, number, numbers, options_of, text
 from metadesk.plots import PLOTS
+from metadesk.resources import example
 
 TABLE = Table(
     "Pooled",
@@ -55,6 +57,17 @@ def test_ctrl_c_copies_the_table(qtbot):
     qtbot.addWidget(view)
     view.copy()
     assert QGuiApplication.clipboard().text().startswith("Model\tRR\tP")
+
+
+def test_words_in_the_last_column_are_cut_short_where_the_page_is_narrow(qtbot):
+    words = Column("by", "By")
+    view = TableView(Table("T", (Column("n", "N", "effect"), words), ((1.0, "word " * 40),)))
+    qtbot.addWidget(view)
+    view.resize(240, 80)
+    view.show()
+    assert view.horizontalHeader().length() <= view.viewport().width()
+    view.resize(400, 80)
+    assert view.columnWidth(1) > 240
 
 
 def test_fixed_and_random_effects_stand_side_by_side(opened):
@@ -167,6 +180,15 @@ def test_an_export_writes_workbook_and_figures_and_remembers_the_folder(dialog, 
     assert all(path.stat().st_size > 0 for path in done.args[0])
     settings = QSettings(str(tmp_path / "export.ini"), QSettings.Format.IniFormat)
     assert settings.value("export/folder") == str(tmp_path)
+
+
+def test_results_of_a_bundled_example_are_not_put_beside_it(dialog, opened, tmp_path):
+    opened.session.path = example("bcg_vaccine.xlsx")
+    settings = QSettings(str(tmp_path / "fresh.ini"), QSettings.Format.IniFormat)
+    fresh = ExportDialog(opened.session, "forest", settings, parent=opened)
+    assert Path(fresh.folder.text()).is_dir()
+    assert Path(fresh.folder.text()) != example("bcg_vaccine.xlsx").parent
+    fresh.close()
 
 
 def test_a_folder_that_is_not_there_gives_a_sentence_and_the_dialog_stays(dialog, qtbot, tmp_path):

@@ -25,6 +25,7 @@ from metadesk.gui.jobs import Lane, Tell
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
 from metadesk.numerics.progress import Progress
+from metadesk.resources import resource_dir
 
 
 class ExportDialog(QDialog):
@@ -148,7 +149,10 @@ class ExportDialog(QDialog):
         )
         last = str(self._settings.value("export/folder", ""))
         source = self._session.path
-        folder = last or (str(source.parent) if source else documents)
+        if not Path(documents).is_dir():
+            documents = str(Path.home())
+        own = source is not None and resource_dir() not in source.resolve().parents
+        folder = last or (str(source.parent) if source and own else documents)
         self.folder = QLineEdit(folder, self)
         self.folder.setObjectName("exportFolder")
         self.folder.setAccessibleName(self.tr("Folder"))

@@ -19,6 +19,7 @@ from metadesk.document import Cell, Column, Table, format_value
 
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
+LEAST_WORDS = 72  # px; a narrower column of words would say nothing
 
 
 class DocumentTableModel(QAbstractTableModel):
@@ -113,6 +114,7 @@ class TableView(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Make room for a scroll bar where the columns do not fit."""
         super().resizeEvent(event)
+        self._squeeze()
         self._fit_height()
 
     def _set_widths(self, table: Table) -> None:
@@ -123,9 +125,19 @@ class TableView(QTableView):
             widest = max((plain.horizontalAdvance(s) for s in shown), default=0)
             wide = max(widest, bold.horizontalAdvance(column.title)) + 24
             self.setColumnWidth(at, min(max(wide, 56), 340))
+        self._natural = self.horizontalHeader().length()
+        self.setMaximumWidth(self._natural + 2)
+
+    def _squeeze(self) -> None:
+        """Cut words in the last column short rather than half out of sight."""
+        last = len(self.table.columns) - 1
+        if last < 0 or self.table.columns[last].kind != "text":
+            return
+        others = self.horizontalHeader().length() - self.columnWidth(last)
+        room = min(self.viewport().width(), self._natural) - others
+        self.setColumnWidth(last, max(room, min(self._natural - others, LEAST_WORDS)))
 
     def _fit_height(self) -> None:
-        self.setMaximumWidth(self.horizontalHeader().length() + 2)
         rows = self.verticalHeader().length()
         head = self.horizontalHeader().sizeHint().height()
         wider = self.horizontalHeader().length() > self.viewport().width() > 0

@@ -96,11 +96,7 @@ def _left_out(table: StudyTable) -> str:
     count = sum(1 for reason in table.excluded.values() if reason in NOT_A_STUDY)
     if not count:
         return ""
-    return f"{_counted(count, 'row', 'rows')} left out because {_is(count)} no study."
-
-
-def _is(count: int) -> str:
-    return "it is" if count == 1 else "they are"
+    return f"{_counted(count, 'row', 'rows')} of notes or totals left out."
 
 
 def _without_role(table: StudyTable) -> str:

@@ -18,7 +18,7 @@ def test_it_says_what_was_recognised_and_what_is_left(bcg):
 def test_rows_that_are_no_studies_are_not_counted(bcg):
     table = replace(bcg, excluded={4: SUBTOTAL_ROW})
     assert banner_sentence(table).startswith("4 studies,")
-    assert "1 row left out because it is no study." in banner_sentence(table)
+    assert "1 row of notes or totals left out." in banner_sentence(table)
 
 
 @pytest.mark.parametrize("table", [StudyTable(), make_table({"Study": []}, {"Study": "study"})])
