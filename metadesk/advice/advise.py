@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from metadesk.advice.dependence import DEPENDENCE
+from metadesk.advice.explaining import EXPLAINING
 from metadesk.advice.model_choice import MODEL_CHOICE
+from metadesk.advice.rare_events import RARE_EVENTS
 from metadesk.advice.rule import Rule
 from metadesk.analysis.result import AnalysisResult
 from metadesk.catalogue import Catalogue
 from metadesk.document import Note
 
 RULES: Catalogue[Rule] = Catalogue("rule of advice")
-RULES.add(*MODEL_CHOICE)
+RULES.add(*MODEL_CHOICE, *RARE_EVENTS, *DEPENDENCE, *EXPLAINING)
 
 _ORDER = {"stop": 0, "strong": 1, "caution": 2, "note": 3}
 

@@ -129,10 +129,11 @@ def _rows(table: StudyTable, bound: Mapping[str, TableColumn]) -> tuple[StudyRes
     n = table.n_rows
     study = table.texts(bound["study"]) if "study" in bound else ("",) * n
     year = table.texts(bound["year"]) if "year" in bound else ("",) * n
-    labels = table.with_columns(
+    named = table.with_columns(
         replace(c, role=next((r for r, b in bound.items() if b.id == c.id), c.role))
         for c in table.columns
-    ).labels()
+    )
+    labels, belongs = named.labels(), named.study_words()
     empty = [all(is_missing(column.cells[i]) for column in table.columns) for i in range(n)]
     rows = []
     for i, row_id in enumerate(table.row_ids):
@@ -147,6 +148,7 @@ def _rows(table: StudyTable, bound: Mapping[str, TableColumn]) -> tuple[StudyRes
                 empty=empty[i],
                 year=year[i].strip(),
                 study=study[i].strip(),
+                belongs=belongs[i],
             )
         )
     return tuple(rows)

@@ -33,7 +33,8 @@ class StudyResult:
     are not studies. ``weight`` is in percent of the main model, ``weight_fixed`` of the fixed
     effect beside it. ``fitted`` is what the main model expects of the study from its moderators,
     ``blup`` its best prediction of the study's true effect, with standard error ``blup_se``; both
-    are on the analysis scale, NaN where the model has none.
+    are on the analysis scale, NaN where the model has none. ``belongs`` names the study (or
+    cluster) that the row is part of.
     """
 
     row_id: int
@@ -58,6 +59,7 @@ class StudyResult:
     subgroup: str = ""
     year: str = ""
     study: str = ""
+    belongs: str = ""
 
     @property
     def sei(self) -> float:

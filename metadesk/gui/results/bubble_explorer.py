@@ -89,7 +89,15 @@ class BubbleExplorer(QWidget):
         self._scatter.sigClicked.connect(self._click)
         self.canvas.addItem(self._scatter)
         self.choose(self._selected)
-        self.canvas.autoRange()
+        self._fit_range(scene)
+
+    def _fit_range(self, scene: BubbleScene) -> None:
+        """All studies and the confidence band; the wheel goes further."""
+        ys = [b.y for b in scene.bubbles] + [v for line in scene.ci for v in line]
+        placed = [_placed(y, scene.log) for y in ys if math.isfinite(y)]
+        box = self.canvas.getPlotItem().vb
+        box.setXRange(scene.xs[0], scene.xs[-1], padding=0.03)
+        box.setYRange(min(placed), max(placed), padding=0.08)
 
     def choose(self, row_id: int) -> None:
         """Mark one study."""

@@ -22,7 +22,7 @@ from metadesk.gui.setup.words_box import WordsBox
 from metadesk.gui.theme import panel_css, set_role, tones
 
 WIDTH = 312
-AT_THE_CHOICE = ("A2",)  # advice about the choice itself stands beside it
+AT_THE_CHOICE = ("A2", "E1")  # advice about the choice itself stands beside it
 
 
 class SetupPanel(QScrollArea):
