@@ -37,23 +37,53 @@ def test_the_layers_hold(root) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_nothing_heavy_is_imported_before_the_first_paint(root) -> None:
-    command = "import sys; import metadesk.gui.app; print(' '.join(sorted(sys.modules)))"
-    done = run("-c", command, cwd=root)
+def loaded_by(code: str, root: Path) -> set[str]:
+    """Names of all modules that a fresh process has loaded after ``code``."""
+    done = run("-c", f"{code}\nimport sys; print(' '.join(sys.modules))", cwd=root)
     assert done.returncode == 0, done.stderr
-    loaded = {name.split(".")[0] for name in done.stdout.split()}
-    assert not loaded & HEAVY
+    return set(done.stdout.split())
 
 
-@pytest.mark.parametrize(
-    "room", ["analysis.engine", "formats", "models.meta", "models.mixed", "effects", "cli"]
-)
-def test_no_room_imports_what_is_slow_to_load(root, room) -> None:
-    command = f"import sys; import metadesk.{room}; print(' '.join(sorted(sys.modules)))"
-    done = run("-c", command, cwd=root)
-    assert done.returncode == 0, done.stderr
-    loaded = set(done.stdout.split())
+@pytest.fixture(scope="module")
+def loaded_before_the_first_paint(root) -> set[str]:
+    return loaded_by("import metadesk.gui.app", root)
+
+
+def test_nothing_heavy_is_imported_before_the_first_paint(loaded_before_the_first_paint) -> None:
+    assert not {name.split(".")[0] for name in loaded_before_the_first_paint} & HEAVY
+
+
+def test_dialogs_and_figures_are_loaded_when_they_are_used(loaded_before_the_first_paint) -> None:
+    assert "metadesk.gui.main_window" in loaded_before_the_first_paint
+    assert not loaded_before_the_first_paint & {
+        "metadesk.gui.dialogs.export", "metadesk.gui.dialogs.about", "metadesk.paint",
+        "metadesk.gui.dialogs.command_palette", "metadesk.figure",
+    }  # fmt: skip
+
+
+def test_no_room_imports_what_is_slow_to_load(root) -> None:
+    rooms = ("analysis.engine", "formats", "models.meta", "models.mixed", "effects", "cli")
+    loaded = loaded_by("\n".join(f"import metadesk.{room}" for room in rooms), root)
     assert not loaded & {"scipy.stats", "pandas", "pyqtgraph", "openpyxl", "PySide6.QtWidgets"}
+
+
+def test_the_first_forest_plot_needs_no_optimiser_and_no_model_of_trial_rows(root) -> None:
+    code = """
+from metadesk.analysis.engine import run
+from metadesk.analysis.presets import default_spec
+from metadesk.formats import guess_roles, read_workbook
+from metadesk.gui.app import load_engine
+from metadesk.plots import PLOTS
+from metadesk.resources import example
+
+load_engine(None, None)
+table = guess_roles(read_workbook(example("bcg_vaccine.xlsx")).sheets[0].table()).table
+forest = PLOTS["forest"]
+forest.draw(run(default_spec(), table), forest.options())
+"""
+    loaded = loaded_by(code, root)
+    slow = {"scipy.optimize", "scipy.linalg", "scipy.sparse", "scipy.stats", "urllib.request"}
+    assert not loaded & (slow | {"metadesk.models.mixed", "pandas", "openpyxl", "pyqtgraph"})
 
 
 def test_nothing_lies_on_the_top_level_that_does_not_belong_there(root) -> None:
