@@ -11,6 +11,7 @@ import numpy as np
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
+Curvature = Callable[[FloatVector], FloatMatrix]
 Evaluate = Callable[[FloatVector], tuple[float, FloatVector]]
 
 
@@ -37,6 +38,51 @@ def numerical_hessian(evaluate: Evaluate, par: FloatVector, step: float = 1e-4) 
         down[i] -= h
         H[i] = -(evaluate(up)[1] - evaluate(down)[1]) / (2 * h)
     return (H + H.T) / 2
+
+
+def newton(
+    evaluate: Evaluate,
+    curvature: Curvature,
+    start: FloatVector,
+    *,
+    most: int = 100,
+    tolerance: float = 1e-13,
+    progress: Progress = SILENT,
+) -> Peak:
+    """Climb by Newton steps with the Hessian of minus the log-likelihood at every place.
+
+    Converged when half the Newton decrement is below ``tolerance`` relative to the likelihood.
+    """
+    par = start.astype(float).copy()
+    value, g = evaluate(par)
+    if not math.isfinite(value):
+        return Peak(par, value, g, np.eye(len(par)), 0, False)
+    for steps in range(1, most + 1):
+        progress.step(min(0.95, steps / 40), "Integrating over persons")
+        raw = curvature(par)
+        B, regular = _regular(raw)
+        direction = np.asarray(np.linalg.solve(B, g), dtype=float)
+        gain = float(g @ direction)
+        if gain / 2 < tolerance * max(1.0, abs(value)):
+            return Peak(par, value, g, raw, steps, True, regular)
+        moved = _line(evaluate, par, value, direction, gain)
+        if moved is None:
+            return Peak(par, value, g, raw, steps, gain / 2 < 1e-7, regular)
+        change, value, g = moved
+        par = par + change
+    return Peak(par, value, g, curvature(par), most, False)
+
+
+def _regular(H: FloatMatrix) -> tuple[FloatMatrix, bool]:
+    """A positive-definite stand-in for a Hessian, in units of its own diagonal."""
+    if not np.isfinite(H).all():
+        return np.eye(len(H)), False
+    unit = np.sqrt(np.maximum(np.abs(np.diag(H)), 1e-12))
+    values, vectors = np.linalg.eigh(H / np.outer(unit, unit))
+    if values[0] > 1e-10:
+        return H, True
+    safe = np.maximum(np.abs(values), 1e-6)
+    return np.asarray(((vectors * safe) @ vectors.T) * np.outer(unit, unit)), False
 
 
 def climb(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import optimize
 
 from metadesk.errors import SpecProblem
 from metadesk.models.mixed.moments import Covariance
-from metadesk.models.mixed.newton import Optimum, maximise
+from metadesk.models.mixed.newton import Optimum
 from metadesk.models.mixed.options import LinearMixed
+from metadesk.models.mixed.profile import Profile
 from metadesk.models.mixed.result import MixedResult
 from metadesk.models.result import Interval, Quantity, VarianceComponent
 from metadesk.numerics.progress import SILENT, Progress
@@ -122,71 +121,14 @@ def profile_interval(
     """
     covariance, restricted = problem.covariance, spec.method == "REML"
     drop = chi2_quantile(spec.level, 1)
-    best = -2 * optimum.loglik
-    value = float(optimum.theta[at])
     is_phi = covariance.parameters[at] == "phi"
     units = 1.0 if is_phi else problem.scale**2
-    memory = {"theta": optimum.theta}
-
-    def excess(x: float) -> float:
-        progress.step(0.9, "Intervals of the variance components")
-        start = memory["theta"].copy()
-        start[at] = x
-        try:
-            found = maximise(
-                covariance,
-                problem.n,
-                restricted,
-                start=start,
-                fixed={at: x},
-                tolerance=1e-9,
-                most=40,
-            )
-        except ArithmeticError:
-            return math.inf
-        if np.isfinite(found.loglik):
-            memory["theta"] = found.theta
-        return -2 * found.loglik - best - drop
-
-    floor, ceiling = (-0.999, 0.999) if is_phi else (0.0, math.inf)
-    lower = _end(excess, value, floor, down=True)
-    memory["theta"] = optimum.theta
-    upper = _end(excess, value, ceiling, down=False)
+    floor, ceiling = 0.0, math.inf
+    if is_phi:
+        floor, ceiling = covariance.floors.get(at, -0.999), 0.999
+    profile = Profile(covariance, problem.n, restricted, optimum, at, float(drop), progress)
+    lower, upper = profile.ends(floor, ceiling)
     return Interval(lower * units, upper * units, spec.level, "profile likelihood")
-
-
-def _end(excess: Callable[[float], float], value: float, limit: float, *, down: bool) -> float:
-    """Walk away from the estimate until the likelihood has dropped, then solve.
-
-    NaN where no such value is found.
-    """
-    seen: dict[float, float] = {value: -1.0}
-
-    def known(x: float) -> float:
-        if x not in seen:
-            seen[x] = excess(x)
-        return seen[x]
-
-    if down and limit == 0.0 and (value <= 1e-8 or known(1e-7 * value) <= 0):
-        return 0.0
-    inner = value
-    for outer in _steps(value, limit, down):
-        if known(outer) > 0:
-            break
-        inner = outer
-    else:
-        return limit
-    if not math.isfinite(known(outer)):
-        return math.nan
-    return float(optimize.brentq(known, inner, outer, xtol=1e-6 * abs(outer), rtol=1e-6))
-
-
-def _steps(value: float, limit: float, down: bool) -> list[float]:
-    if limit == 0.0 and down:
-        return [value * 3.0**-k for k in range(1, 15)]
-    if math.isinf(limit):
-        return [max(value, 1e-3) * 3.0**k for k in range(1, 15)]
-    return [value + share * (limit - value) for share in (0.25, 0.5, 0.75, 0.9, 0.98, 1.0)]
 
 
 def component_quantities(

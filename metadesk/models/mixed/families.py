@@ -150,7 +150,7 @@ class Poisson(_Plain):
     def slopes(self, eta: FloatMatrix, psi: FloatVector, order: int = 3) -> tuple[FloatMatrix, ...]:
         """Residual, minus the mean, minus the mean."""
         mu = np.exp(np.minimum(eta, 700.0))
-        return _spread(self.y, eta) - mu, -mu, -mu
+        return (_spread(self.y, eta) - mu, -mu, -mu)[:order]
 
     def at(self, rows: IntVector) -> Poisson:
         """The family on some rows."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from metadesk.document import Note
 from metadesk.errors import DataProblem, NotEstimable, SpecProblem
-from metadesk.models.mixed.climb import Peak, climb, numerical_hessian
+from metadesk.models.mixed.climb import Peak, climb, newton, numerical_hessian
 from metadesk.models.mixed.conditional import conditional_logistic, exact_conditional_p
 from metadesk.models.mixed.families import Binomial, Family, NegativeBinomial, Ordinal, Poisson
 from metadesk.models.mixed.inference import Estimates, estimates, stratum_df
 from metadesk.models.mixed.linear import random_columns
 from metadesk.models.mixed.marginal import marginal_effects
+from metadesk.models.mixed.one_random_effect import OneRandomEffect
 from metadesk.models.mixed.options import GeneralisedMixed
 from metadesk.models.mixed.quadrature import (
     MarginalLikelihood,
@@ -54,11 +56,11 @@ class GeneralisedProblem:
     offset: FloatVector
     random: RandomColumns
     persons: Persons
-    separated: tuple[str, ...]
+    separated: tuple[str, ...] = ()
 
 
 def generalised_problem(spec: GeneralisedMixed, data: TrialData) -> GeneralisedProblem:
-    """Bind a spec to data, check the outcome, look for separation.
+    """Bind a spec to data and check the outcome.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def generalised_problem(spec: GeneralisedMixed, data: TrialData) -> GeneralisedP
     persons = collapse(
         frame.design.X, columns[0].Z, offset, outcome, family, columns[0].factor.codes
     )
-    return GeneralisedProblem(frame, family, offset, columns[0], persons, _separated(family, frame))
+    return GeneralisedProblem(frame, family, offset, columns[0], persons)
 
 
 def _family(spec: GeneralisedMixed, frame: ModelFrame) -> tuple[Family, FloatMatrix]:
@@ -174,17 +176,19 @@ def fit_generalised(
     Pinheiro & Bates (1995); Breslow & Clayton (1993) for the model.
     """
     problem = generalised_problem(spec, data)
+    progress.step(0.05, "Integrating over persons")
+    plain = _without_random_effects(problem)
+    if not _pinned_down(problem, plain):
+        problem = replace(problem, separated=_separated(problem.family, problem.frame))
     if problem.separated:
         return _without_finite_estimate(spec, problem)
-    likelihood, peak, notes = _fitted(spec, problem, progress)
+    likelihood, peak, notes = _fitted(spec, problem, plain, progress)
     if isinstance(problem.family, Binomial) and _endless(likelihood, peak):
         return _without_finite_estimate(spec, problem)
     limit = _poisson_limit(problem.family, peak)
     if limit:
-        plain = MarginalLikelihood(_as_poisson(problem.persons), likelihood.rule)
-        start = peak.par[1:]
-        peak = climb(plain.evaluate, start, progress=progress)
-        likelihood = plain
+        likelihood = _likelihood(_as_poisson(problem.persons), likelihood.rule)
+        peak = _climbed(likelihood, peak.par[1:], None, progress)
         notes.append(Note(limit, "caution", "poisson-limit"))
     return _summarised(spec, problem, likelihood, peak, notes)
 
@@ -217,39 +221,69 @@ def _poisson_limit(family: Family, peak: Peak) -> str:
     )
 
 
-def _start(problem: GeneralisedProblem) -> tuple[FloatVector, FloatMatrix]:
-    """Fit without random effects; half a unit of variation between persons to begin with."""
+def _likelihood(persons: Persons, rule: Rule) -> MarginalLikelihood:
+    if persons.Z.shape[1] == 1:
+        return OneRandomEffect(persons, rule)
+    return MarginalLikelihood(persons, rule)
+
+
+def _climbed(
+    likelihood: MarginalLikelihood,
+    start: FloatVector,
+    H: FloatMatrix | None,
+    progress: Progress,
+    tolerance: float = 1e-14,
+) -> Peak:
+    """Climb with Louis's curvature where it is exact, else by quasi-Newton steps."""
+    if isinstance(likelihood, OneRandomEffect) and likelihood.curvature_is_exact:
+        return newton(
+            likelihood.evaluate, likelihood.curvature, start, tolerance=tolerance, progress=progress
+        )
+    return climb(likelihood.evaluate, start, H, tolerance=tolerance, progress=progress)
+
+
+def _without_random_effects(problem: GeneralisedProblem) -> Peak:
+    """Fit of the family's own parameters and the fixed effects, all persons being alike."""
     P = problem.persons
     still = Persons(
-        P.X,
-        np.zeros_like(P.Z[:, :1]),
-        P.offset,
-        P.family,
-        P.starts,
-        P.of_row,
-        P.counts,
+        P.X, np.zeros_like(P.Z[:, :1]), P.offset, P.family, P.starts, P.of_row, P.counts,
         P.pattern_of,
-    )
-    flat = MarginalLikelihood(still, gauss_hermite(1))
+    )  # fmt: skip
+    flat = OneRandomEffect(still, gauss_hermite(1))
     k = flat.k
-    par = np.concatenate([P.family.start(), np.zeros(1 + flat.p)])
-    free = [i for i in range(len(par)) if i != k]
+    free = np.delete(np.arange(flat.size), k)
+
+    def widened(b: FloatVector) -> FloatVector:
+        return np.insert(b, k, 0.0)
 
     def evaluate(b: FloatVector) -> tuple[float, FloatVector]:
-        full = np.zeros(len(par))
-        full[free] = b
-        value, slope = flat.evaluate(full)
+        value, slope = flat.evaluate(widened(b))
         return value, slope[free]
 
-    peak = climb(evaluate, par[free], tolerance=1e-9, rough=True)
-    return peak.par, peak.hessian
+    def curvature(b: FloatVector) -> FloatMatrix:
+        return flat.curvature(widened(b))[np.ix_(free, free)]
+
+    start = np.concatenate([P.family.start(), np.zeros(flat.p)])
+    return newton(evaluate, curvature, start, most=30, tolerance=1e-9)
+
+
+def _pinned_down(problem: GeneralisedProblem, plain: Peak) -> bool:
+    """Whether the fit without random effects has its maximum at moderate predictors.
+
+    Then no direction of the coefficients raises the likelihood for ever, and separation need not be
+    looked for.
+    """
+    k = len(problem.family.names)
+    eta = problem.persons.X @ plain.par[k:]
+    eta = eta - (plain.par[:k].mean() if isinstance(problem.family, Ordinal) else 0.0)
+    return bool(plain.converged and plain.exact and np.abs(eta).max(initial=0.0) < 10)
 
 
 def _fitted(
-    spec: GeneralisedMixed, problem: GeneralisedProblem, progress: Progress
+    spec: GeneralisedMixed, problem: GeneralisedProblem, plain: Peak, progress: Progress
 ) -> tuple[MarginalLikelihood, Peak, list[Note]]:
     q = problem.persons.Z.shape[1]
-    base, curvature = _start(problem)
+    base, curvature = plain.par, plain.hessian
     k = len(problem.family.names)
     m = q * (q + 1) // 2
     start = np.concatenate([base[:k], np.zeros(m), base[k:]])
@@ -266,49 +300,62 @@ def _fitted(
             notes.append(
                 Note(
                     "With several random effects the likelihood is approximated by Laplace's "
-                    "method; "
-                    "set a number of quadrature points to check it.",
+                    "method; set a number of quadrature points to check it.",
                     "caution",
                     "laplace",
                 )
             )
-        likelihood = MarginalLikelihood(problem.persons, gauss_hermite(1))
-        return likelihood, climb(likelihood.evaluate, start, H, progress=progress), notes
+        likelihood = _likelihood(problem.persons, gauss_hermite(1))
+        return likelihood, _climbed(likelihood, start, H, progress), notes
     if spec.integration == "agq":
-        likelihood = MarginalLikelihood(problem.persons, gauss_hermite(spec.points))
-        return likelihood, climb(likelihood.evaluate, start, H, progress=progress), notes
-    likelihood, peak = _refined(problem.persons, start, H, progress)
+        likelihood = _likelihood(problem.persons, gauss_hermite(spec.points))
+        peak = _climbed(likelihood, start, H, progress)
+        return likelihood, _curvature_of_the_rule(likelihood, peak), notes
+    likelihood, peak = _refined(problem.persons, start, progress)
     return likelihood, peak, notes
 
 
+def _curvature_of_the_rule(likelihood: MarginalLikelihood, peak: Peak) -> Peak:
+    """The rule's own curvature where it has too few points for Louis's formula."""
+    if likelihood.q > 1 or not peak.exact:
+        return peak
+    finer = _likelihood(likelihood.persons, gauss_hermite(2 * len(likelihood.rule.nodes) + 1))
+    finer.modes = likelihood.modes
+    if abs(finer.evaluate(peak.par, gradient=False)[0] - peak.value) < STABLE:
+        return peak
+    return replace(peak, hessian=numerical_hessian(likelihood.evaluate, peak.par))
+
+
 def _refined(
-    persons: Persons, start: FloatVector, H: FloatMatrix, progress: Progress
+    persons: Persons, start: FloatVector, progress: Progress
 ) -> tuple[MarginalLikelihood, Peak]:
     """Add points until the likelihood at its maximum no longer changes."""
-    likelihood = MarginalLikelihood(persons, gauss_hermite(9))
-    peak = climb(likelihood.evaluate, start, H, tolerance=1e-9, rough=True, progress=progress)
+    likelihood = _likelihood(persons, gauss_hermite(9))
+    peak = _climbed(likelihood, start, None, progress, tolerance=1e-7)
+    polished = False
     for rule in _ladder(likelihood):
-        finer = MarginalLikelihood(persons, rule)
-        finer.modes = likelihood.modes.copy()
-        value, _ = finer.evaluate(peak.par, gradient=False)
-        stable = abs(value - peak.value) < STABLE
-        if stable and peak.converged:
-            return likelihood, climb(likelihood.evaluate, peak.par, peak.hessian, progress=progress)
-        if _endless(likelihood, peak):
-            break
-        likelihood = finer
-        peak = climb(
-            likelihood.evaluate, peak.par, peak.hessian, tolerance=1e-10, progress=progress
-        )
-    return likelihood, peak
+        finer = _likelihood(persons, rule)
+        while True:
+            finer.modes = likelihood.modes
+            value, _ = finer.evaluate(peak.par, gradient=False)
+            change = abs(value - peak.value)
+            if polished or not (change < STABLE and peak.converged):
+                break
+            peak = _climbed(likelihood, peak.par, peak.hessian, progress)
+            polished = True
+        if (change < STABLE and peak.converged) or _endless(likelihood, peak):
+            return likelihood, peak
+        likelihood, polished, peak = finer, False, replace(peak, value=value)
+        if change > 1e-4 or not peak.converged:
+            peak = _climbed(likelihood, peak.par, peak.hessian, progress, tolerance=1e-7)
+    return likelihood, _climbed(likelihood, peak.par, peak.hessian, progress)
 
 
-def _ladder(likelihood: MarginalLikelihood) -> list[Rule]:
-    reach = min(8.6 / max(likelihood.smallest_spread, 0.05), 60.0)
-    return [
-        *(gauss_hermite(points) for points in (15, 25, 45)),
-        *(trapezoid(step, max(reach, 14.0)) for step in (0.4, 0.2, 0.1, 0.05, 0.025)),
-    ]
+def _ladder(likelihood: MarginalLikelihood) -> Iterator[Rule]:
+    """Finer and finer rules; the widest integrands decide how far the last ones reach."""
+    yield from (gauss_hermite(points) for points in (15, 25, 45))
+    reach = max(min(8.6 / max(likelihood.smallest_spread, 0.05), 60.0), 14.0)
+    yield from (trapezoid(step, reach) for step in (0.4, 0.2, 0.1, 0.05, 0.025))
 
 
 def _summarised(

@@ -134,7 +134,7 @@ def linear_problem(spec: LinearMixed, data: TrialData) -> LinearProblem:
     augmented = np.column_stack([Q, r / scale])
     offset = np.linalg.solve(R, first)
     return LinearProblem(
-        frame, y, _covariance(spec, frame, groups, augmented), R, scale, offset, groups
+        frame, y, _covariance(spec, frame, groups, augmented), R, scale, np.asarray(offset), groups
     )
 
 

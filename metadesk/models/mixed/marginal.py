@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
+from metadesk.models.mixed.columns import combined, first_of_each
 from metadesk.models.mixed.families import Binomial, Family
 from metadesk.models.mixed.options import GeneralisedMixed
 from metadesk.models.mixed.terms import ModelFrame
@@ -42,40 +43,32 @@ def marginal_effects(
     order = (reference, *(w for w in levels if w != reference))
     base = design.X.copy()
     base[:, columns] = 0.0
-    bare, weight = np.unique(base, axis=0, return_counts=True)
+    bare, weight = _distinct(base)
     q = random.Z.shape[1]
     m = q * (q + 1) // 2
     slope_column = [next((j for j in columns if design.names[j] == t), -1) for t in random.terms]
 
-    def risks(p: FloatVector) -> FloatVector:
-        L = np.zeros((q, q))
-        for (a, b), value in zip(
-            [(r, c) for c in range(q) for r in range(c, q)], p[:m], strict=True
-        ):
-            L[a, b] = value
-        beta = p[m:]
-        found = np.empty(len(order))
-        for i in range(len(order)):
-            X = bare.copy()
-            z = np.array([1.0 if t == "(Intercept)" else 0.0 for t in random.terms])
-            if i:
-                X[:, columns[i - 1]] = 1.0
-                for t, j in enumerate(slope_column):
-                    if j == columns[i - 1]:
-                        z[t] = 1.0
-            sd = float(np.linalg.norm(L.T @ z))
-            found[i] = weight @ _mean_risk(X @ beta, sd) / weight.sum()
-        return found
-
     k = len(family.names)
-    value = risks(par[k:])
-    slopes = np.empty((len(value), len(par) - k))
-    for j in range(len(par) - k):
-        h = 1e-5 * max(1.0, abs(par[k + j]))
-        up, down = par[k:].copy(), par[k:].copy()
-        up[j] += h
-        down[j] -= h
-        slopes[:, j] = (risks(up) - risks(down)) / (2 * h)
+    L = np.zeros((q, q))
+    cells = [(r, c) for c in range(q) for r in range(c, q)]
+    for (a, b), entry in zip(cells, par[k : k + m], strict=True):
+        L[a, b] = entry
+    beta = par[k + m :]
+    value = np.empty(len(order))
+    slopes = np.empty((len(order), len(par) - k))
+    for i in range(len(order)):
+        X = bare.copy()
+        z = np.array([1.0 if t == "(Intercept)" else 0.0 for t in random.terms])
+        if i:
+            X[:, columns[i - 1]] = 1.0
+            z[[t for t, j in enumerate(slope_column) if j == columns[i - 1]]] = 1.0
+        turned = L.T @ z
+        sd = float(np.linalg.norm(turned))
+        mean, steep, wide = _mean_risk(X @ beta, sd)
+        value[i] = weight @ mean / weight.sum()
+        slopes[i, m:] = (weight * steep) @ X / weight.sum()
+        pull = float(weight @ wide) / weight.sum() / sd if sd > 0 else 0.0
+        slopes[i, :m] = [pull * z[a] * turned[b] for a, b in cells]
     V = slopes @ spread[k:, k:] @ slopes.T
     method = "standardised over persons and rows; delta method"
     found: dict[str, Quantity] = {}
@@ -100,11 +93,21 @@ def marginal_effects(
     return found
 
 
-def _mean_risk(eta: FloatVector, sd: float) -> FloatVector:
-    """Average of expit(eta + sd·u) over a standard normal u."""
+def _distinct(rows: FloatMatrix) -> tuple[FloatMatrix, FloatVector]:
+    """Different rows and how often each occurs."""
+    codes = [np.unique(c, return_inverse=True)[1].reshape(-1) for c in rows.T]
+    code, count = combined(codes, [int(c.max()) + 1 for c in codes], len(rows))
+    return rows[first_of_each(code, count)], np.bincount(code).astype(float)
+
+
+def _mean_risk(eta: FloatVector, sd: float) -> tuple[FloatVector, FloatVector, FloatVector]:
+    """Average of expit(eta + sd·u) over a standard normal u, its slopes in eta and in sd."""
     u = np.linspace(-9, 9, STEPS)
     density = np.exp(-(u**2) / 2)
-    return np.asarray(special.expit(eta[:, None] + sd * u) @ (density / density.sum()))
+    density /= density.sum()
+    p = special.expit(eta[:, None] + sd * u)
+    steep = p * (1 - p)
+    return np.asarray(p @ density), np.asarray(steep @ density), np.asarray(steep @ (u * density))
 
 
 def _quantity(

@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
+from metadesk.models.mixed.columns import combined, first_of_each
 from metadesk.models.mixed.families import Family
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
@@ -30,6 +32,7 @@ class Rule:
         return len(self.nodes) == 1
 
 
+@lru_cache(maxsize=32)
 def gauss_hermite(points: int) -> Rule:
     """Gauss–Hermite rule for functions near a normal density; one point is Laplace's method."""
     x, w = np.polynomial.hermite_e.hermegauss(points)
@@ -74,19 +77,18 @@ def collapse(
 ) -> Persons:
     """Sort rows by person and keep one of all persons with the same rows."""
     signature = np.column_stack([X, Z, offset, outcome])
-    order = np.lexsort((*signature.T[::-1], person))
-    sorted_rows, of = signature[order], person[order]
+    codes = [np.unique(c, return_inverse=True)[1].reshape(-1) for c in signature.T]
+    kind, kinds = combined(codes, [int(c.max()) + 1 for c in codes], len(person))
+    order = np.lexsort((kind, person))
+    of = person[order]
     starts = np.flatnonzero(np.diff(of, prepend=-1))
     ends = np.append(starts[1:], len(of))
-    found: dict[bytes, int] = {}
-    pattern_of = np.empty(len(starts), dtype=np.int64)
-    kept: list[int] = []
-    for i, (a, b) in enumerate(zip(starts, ends, strict=True)):
-        key = sorted_rows[a:b].tobytes()
-        if key not in found:
-            found[key] = len(kept)
-            kept.append(i)
-        pattern_of[i] = found[key]
+    longest = int((ends - starts).max())
+    table = np.full((len(starts), longest), kinds)
+    number = np.repeat(np.arange(len(starts)), ends - starts)
+    table[number, np.arange(len(of)) - starts[number]] = kind[order]
+    pattern_of, count = combined(list(table.T), [kinds + 1] * longest, len(starts))
+    kept = first_of_each(pattern_of, count)
     rows = np.concatenate([order[starts[i] : ends[i]] for i in kept])
     lengths = np.array([ends[i] - starts[i] for i in kept])
     return Persons(
@@ -193,8 +195,6 @@ class MarginalLikelihood:
             return -math.inf, nothing
         A = P.Z @ L
         u, H = self._find_modes(base, A, psi)
-        if self.q == 1:
-            return self._one_dimension(base, A[:, 0], u[:, 0], H[:, 0, 0], psi, gradient)
         sign, logdet = np.linalg.slogdet(H)
         if (sign <= 0).any():
             return -math.inf, nothing
@@ -298,47 +298,3 @@ class MarginalLikelihood:
         rows[:, : self.k] += own1.T
         slope = self._sum(rows) - 0.5 * np.einsum("gab,gbad->gd", np.linalg.inv(H), dH)
         return value, np.asarray(P.counts @ slope)
-
-    def _one_dimension(
-        self,
-        base: FloatVector,
-        a: FloatVector,
-        u: FloatVector,
-        h: FloatVector,
-        psi: FloatVector,
-        gradient: bool,
-    ) -> tuple[float, FloatVector]:
-        P, f, rule = self.persons, self.persons.family, self.rule
-        if (h <= 0).any():
-            return -math.inf, np.zeros(self.size)
-        s = 1 / np.sqrt(h)
-        self.smallest_spread = float(s.min())
-        v = u[:, None] + s[:, None] * rule.nodes
-        eta = base[:, None] + a[:, None] * v[P.of_row]
-        logs = self._sum(f.logs(eta, psi)) - 0.5 * v**2 + np.log(rule.weights)
-        top = logs.max(axis=1)
-        mass = np.exp(logs - top[:, None])
-        total = mass.sum(axis=1)
-        norm = 0.5 * math.log(2 * math.pi)
-        value = float(P.counts @ (np.log(total) + top + np.log(s) - norm))
-        if not gradient:
-            return value, np.zeros(self.size)
-        share = mass / total[:, None]
-        mode_eta = base + a * u[P.of_row]
-        _, du, dH, _ = self._mode_slopes(mode_eta, a[:, None], u[:, None], h[:, None, None], psi)
-        du, dh = du[:, 0], dH[:, 0, 0]
-        ds_over_s = -0.5 * dh / h[:, None]
-        s1, _, _ = f.slopes(eta, psi)
-        weighted = share[P.of_row] * s1
-        rows = np.zeros((len(base), self.size))
-        own1, _, _ = f.own(eta, psi)
-        for i in range(self.k):
-            rows[:, i] = (share[P.of_row] * own1[i]).sum(axis=1)
-        rows[:, self.k] = P.Z[:, 0] * (weighted * v[P.of_row]).sum(axis=1)
-        rows[:, self.k + 1 :] = P.X * weighted.sum(axis=1)[:, None]
-        slope = self._sum(rows)
-        if not rule.is_laplace:
-            rise = share * (self._sum(a[:, None] * s1) - v)
-            slope += rise.sum(axis=1)[:, None] * du
-            slope += (rise @ rule.nodes * s)[:, None] * ds_over_s
-        return value, np.asarray(P.counts @ (slope + ds_over_s))
