@@ -139,6 +139,7 @@ class MainWindow(QMainWindow):
         session.message.connect(lambda words: self.statusBar().showMessage(words, 8000))
         session.problems_changed.connect(self._count_problems)
         session.sheets_changed.connect(self._show_sheets)
+        session.spec_changed.connect(self._name_plots)
         for signal in (session.result_changed, session.table_changed, session.busy_changed):
             signal.connect(self._refresh)
         session.undo_group.indexChanged.connect(self._refresh)
@@ -381,6 +382,10 @@ class MainWindow(QMainWindow):
         """Show or hide the model panel."""
         self.side.setVisible(self.side.isHidden())
         self._refresh()
+
+    def _name_plots(self) -> None:
+        trial = self.session.kind == "trial"
+        self.tabs.setTabText(0, self.tr("Plots") if trial else self.tr("Forest plot"))
 
     def _count_problems(self) -> None:
         count = len(self.session.problems)

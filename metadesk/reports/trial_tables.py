@@ -68,17 +68,17 @@ def effect_table(result: TrialResult) -> Table:
         Column("ci_ub", "to", "effect", 3),
         Column("df", "df", "df"),
         Column("p", "P", "p"),
-        Column("b", "Logarithm" if result.scale.ratio else "Estimate", "effect", 4),
+        *([Column("b", "Logarithm", "effect", 4)] if result.scale.ratio else []),
         Column("se", "SE", "se", 4),
-        Column("remark", "Remark"),
     ]
+    remarks = [f"Main analysis: {result.effect.method}."] if result.effect is not None else []
+    remarks += [f"{c.label}: {c.sentence}" for c in result.companions if c.sentence]
     rows: list[tuple[Cell, ...]] = []
     if result.effect is not None:
-        rows.append(_effect_row(result, "Main analysis", result.effect, result.effect.method))
+        rows.append(_effect_row(result, "Main analysis", result.effect))
     for beside in result.companions:
-        remark = beside.sentence
         plain = beside.key.startswith(MARGINAL_DIFFERENCE)
-        rows.append(_effect_row(result, beside.label, beside.effect, remark, plain=plain))
+        rows.append(_effect_row(result, beside.label, beside.effect, plain=plain))
     return Table(
         f"Treatment effect: {result.contrast}",
         tuple(columns),
@@ -86,13 +86,14 @@ def effect_table(result: TrialResult) -> Table:
         (
             f"{result.active} minus {result.reference}, outcome {result.roles.outcome}; the first "
             f"line is the analysis, the others stand beside it for comparison.",
+            *remarks,
         ),
         key="effect",
     )
 
 
 def _effect_row(
-    result: TrialResult, label: str, q: Quantity, remark: str, *, plain: bool = False
+    result: TrialResult, label: str, q: Quantity, *, plain: bool = False
 ) -> tuple[Cell, ...]:
     low, high = (q.interval.lower, q.interval.upper) if q.interval else (math.nan, math.nan)
     shown = (lambda v: v) if plain else result.scale.natural
@@ -101,9 +102,8 @@ def _effect_row(
         *(None if math.isnan(v) else shown(v) for v in (q.value, low, high)),
         number(q.df) if math.isfinite(q.df) else None,
         number(q.p),
-        number(q.value),
+        *([number(q.value)] if result.scale.ratio else []),
         number(q.se),
-        remark,
     )
 
 

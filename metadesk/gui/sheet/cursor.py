@@ -135,6 +135,8 @@ class Cursor(QObject):
     def is_hidden(self, section: int) -> bool:
         """Whether a section is not on the screen."""
         column = self._model.column_at(section)
+        if section >= self._model.first_effect:
+            return self._model.session.kind == "trial"  # rows of a trial have no effect each
         return column is not None and column.id in self.hidden
 
     def tab(self, sections: int) -> None:

@@ -118,6 +118,8 @@ class SheetPane(QWidget):
         self.find_bar.closed.connect(self.setFocus)
         self.session.table_changed.connect(self._on_table)
         self.session.prepared_changed.connect(self._effects_changed)
+        self._kind = self.session.kind
+        self.session.spec_changed.connect(self._kind_changed)
         self.session.selection_changed.connect(self.show_row)
 
     def _tie(self, inner: QScrollBar, outer: QScrollBar) -> None:
@@ -213,6 +215,12 @@ class SheetPane(QWidget):
 
     def _effects_changed(self) -> None:
         if self.widths.effects_differ(self.font()):
+            self.arrange()
+
+    def _kind_changed(self) -> None:
+        """Show or hide the columns of effects when the sheet turns out to hold something else."""
+        if self.session.kind != self._kind:
+            self._kind = self.session.kind
             self.arrange()
 
     # ------------------------------------------------------------------ session and cursor

@@ -28,7 +28,7 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("reported estimates", frozenset({"est", "yi", "oe"})),
     ("correlations", frozenset({"ri"})),
     ("events of one group", frozenset({"xi"})),
-    ("rows of trials", frozenset({"subject", "treatment"})),
+    ("persons measured repeatedly", frozenset({"subject", "response"})),
 )
 
 
@@ -39,7 +39,8 @@ def banner_sentence(table: StudyTable) -> str:
     roles = {column.role for column in table.columns if column.role}
     kinds = [name for name, marks in _KINDS if marks & roles]
     rows = study_rows(table)
-    studies = _counted(rows, "study", "studies")
+    of_trial = {"treatment", "response"} <= roles
+    studies = _counted(rows, "row", "rows") if of_trial else _counted(rows, "study", "studies")
     what = f"{studies}, {_listed(kinds)} recognised." if kinds else f"{studies}."
     parts = [what, _left_out(table), _without_role(table)]
     if not kinds:

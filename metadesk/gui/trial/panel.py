@@ -73,10 +73,11 @@ class TrialPanel(QScrollArea):
         design = Section(self.tr("Design"), "trialDesignSection")
         design.column.addWidget(self._design)
         model = Section(self.tr("Model"), "trialModelSection")
-        always = QLabel(self.tr("Period and treatment are always in the model."), self)
-        always.setWordWrap(True)
-        set_role(always, "muted")
-        model.column.addWidget(always)
+        self._always = QLabel(self)
+        self._always.setObjectName("trialAlways")
+        self._always.setWordWrap(True)
+        set_role(self._always, "muted")
+        model.column.addWidget(self._always)
         self._form(model, TERMS, "trialModel")
         person = Section(self.tr("Single persons"), "trialPersonSection", opened=False)
         person.column.addWidget(self._combo("patient", self.tr("Person")))
@@ -169,6 +170,14 @@ class TrialPanel(QScrollArea):
                    spec.outcome)  # fmt: skip
         for name in ("active", "reference"):
             self._fill(name, [(automatic, "")], found, getattr(spec, name))
+        period = "period" in table.roles or "period" in spec.roles
+        self._always.setText(
+            self.tr("Period and treatment are always in the model.")
+            if period
+            else self.tr(
+                "The treatment is always in the model; so is the period once it is marked."
+            )
+        )
         self._fill("patient", [(self.tr("all persons"), "")], persons(spec, table), spec.patient)
         self._show_design()
 
