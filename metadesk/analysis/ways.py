@@ -19,6 +19,9 @@ from metadesk.effects.rescue import Rescue, missing_values
 from metadesk.table import Problem
 
 DISAGREE = "Two ways disagree"
+APPROXIMATE, CONVERTED = "≈", "†"
+AS_IT_STANDS = ("yi_vi", "yi_sei")
+CONVERTED_ROLES = ("p1i", "p2i", "se1i", "se2i", "lb", "ub", "med", "q1_", "q3_", "min", "max")
 NO_ROUTE = ("Missing:", "The row has no values")
 
 
@@ -105,6 +108,27 @@ def _steps(measure: str, route: Route, values: Mapping[str, float]) -> tuple[str
             said.append(taken.sentence)
             needed |= set(taken.inputs)
     return tuple(reversed(said))
+
+
+def steps_taken(prepared: Prepared, row: int) -> tuple[str, ...]:
+    """The conversions behind the effect of a row, one sentence each."""
+    study = prepared.studies[row]
+    if not study.route:
+        return ()
+    route = MEASURES[prepared.measure].route(study.route)
+    values = row_values(prepared, row)
+    return _steps(prepared.measure, route, {role: values[role] for role in route.roles})
+
+
+def mark_of(measure: str, key: str) -> str:
+    """The mark of a route in a table: '≈' for estimated inputs, '†' for converted ones."""
+    if not key:
+        return ""
+    route = MEASURES[measure].route(key)
+    if route.approximate:
+        return APPROXIMATE
+    told = route.source == "test" or (route.source == "estimate" and key not in AS_IT_STANDS)
+    return CONVERTED if told or any(r.startswith(CONVERTED_ROLES) for r in route.roles) else ""
 
 
 def rescues_of(prepared: Prepared, row: int) -> tuple[Rescue, ...]:

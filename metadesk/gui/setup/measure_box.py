@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QStandardItem, QStandardItemModel
+from PySide6.QtGui import QKeySequence, QShortcut, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from metadesk.gui.effects.needs import missing_roles
@@ -37,8 +37,12 @@ class MeasureBox(QWidget):
         self.cards_button.setObjectName("measureCardsButton")
         self.cards_button.setText(self.tr("All…"))
         self.cards_button.setAccessibleName(self.tr("All measures as cards"))
-        self.cards_button.setToolTip(self.tr("All measures as cards (Ctrl+Shift+M)"))
+        self.cards_button.setToolTip(
+            self.tr("All measures as cards, with what each is (F1, Ctrl+Shift+M)")
+        )
         self.cards_button.clicked.connect(self.show_cards)
+        help_key = QShortcut(QKeySequence(Qt.Key.Key_F1), self, self.show_cards)
+        help_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         label = QLabel(self.tr("Effect measure"), self)
         label.setBuddy(self.chooser)
         set_role(label, "field")

@@ -34,8 +34,8 @@ NOTHING = EffectTexts()
 PENDING = EffectTexts(WAITING, WAITING, WAITING, WAITING)
 
 
-def effect_texts(study: StudyResult) -> EffectTexts:
-    """Write one row's effect, or the reason why there is none."""
+def effect_texts(study: StudyResult, mark: str = "") -> EffectTexts:
+    """Write one row's effect, or the reason why there is none; ``mark`` badges a converted one."""
     if study.empty:
         return NOTHING
     notes = "\n".join(study.notes)
@@ -46,7 +46,7 @@ def effect_texts(study: StudyResult) -> EffectTexts:
     return EffectTexts(
         yi=fixed(study.yi, 3),
         sei=fixed(study.sei, 3),
-        route=study.route_title,
+        route=f"{mark} {study.route_title}".strip(),
         effect=f"{effect} [{lower}, {upper}]",
         tooltip=_joined(study.label, study.route_title, study.reason, notes),
     )

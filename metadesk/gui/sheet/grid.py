@@ -158,8 +158,16 @@ class SheetModel(QAbstractTableModel):
         if study is None:
             return NOTHING
         if row_id not in self._written:
-            self._written[row_id] = effect_texts(study)
+            self._written[row_id] = effect_texts(study, self._mark(study))
         return self._written[row_id]
+
+    def _mark(self, study: StudyResult) -> str:
+        """The badge of an effect that was worked out over a conversion."""
+        if self._prepared is None or not study.route:
+            return ""
+        from metadesk.analysis.ways import mark_of  # numpy is loaded once there are effects
+
+        return mark_of(self._prepared.measure, study.route)
 
     def exact_effect(self, row: int, section: int) -> Value:
         """What a copy of an effect cell holds: numbers at full precision."""
@@ -239,10 +247,21 @@ class SheetModel(QAbstractTableModel):
             return self.tr("Left out: {}").format(reason) if reason else ""
         if self.effect_key(section):
             said = [f"{p.sentence} {p.remedy}" for p in self.problems_at(row, section)]
-            return "\n".join(filter(None, (self.effect(row).tooltip, *said)))
+            return "\n".join(filter(None, (self.effect(row).tooltip, *self._steps(row), *said)))
         problems = self.problems_at(row, section)
         said = [" ".join(filter(None, (p.sentence, p.remedy))) for p in problems]
         return "\n".join([*said, *self._reading(row, section)])
+
+    def _steps(self, row: int) -> list[str]:
+        """The conversions behind an effect, for its tooltip."""
+        prepared, row_id = self._prepared, self.row_id(row)
+        if prepared is None or row_id is None or row_id in self.session.touched:
+            return []
+        if row_id not in self._studies or prepared.table.row_ids != self.table.row_ids:
+            return []
+        from metadesk.analysis.ways import steps_taken
+
+        return list(steps_taken(prepared, row))
 
     def _reading(self, row: int, section: int) -> list[str]:
         value, role = self.value(row, section), self.role_at(section)
