@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 from metadesk import __version__
 from metadesk.gui.jobs import Tell, sentence_of
 from metadesk.gui.main_window import MainWindow
+from metadesk.gui.recovery import Recovery
 from metadesk.gui.session import Session
 from metadesk.gui.theme import apply_theme
 from metadesk.numerics.progress import Progress
@@ -44,7 +45,7 @@ def run_window(words: Sequence[str]) -> int:
         os.environ.setdefault(name, "1")
     app = make_application(list(words))
     log_path = start_log()
-    desk = Desk(QSettings("metadesk", "metadesk"))
+    desk = Desk(QSettings("metadesk", "metadesk"), journals=data_folder() / "journals")
     hook = CrashHook(log_path, desk.window)
     sys.excepthook = hook.caught
     if (path := _file_in(words)) is not None:
@@ -80,15 +81,25 @@ def make_application(words: list[str]) -> QApplication:
 
 
 class Desk(QObject):
-    """Session and window put together; what is slow to load comes after the first paint."""
+    """Session and window put together; what is slow to load comes after the first paint.
+
+    ``journals`` is the folder in which unsaved changes are kept; without one none are.
+    """
 
     ready = Signal()
 
-    def __init__(self, settings: QSettings, session: Session | None = None) -> None:
+    def __init__(
+        self, settings: QSettings, session: Session | None = None, journals: Path | None = None
+    ) -> None:
         super().__init__()
         self._loading = False
         self.session = session or Session()
         self.window = MainWindow(self.session, settings)
+        self.recovery: Recovery | None = None
+        if journals is not None:
+            self.recovery = Recovery(self.session, journals, self.window)
+            self.recovery.restored.connect(self.window.show_restored)
+            self.window.closed.connect(self.recovery.clear)
         self._lane = self.session.new_lane(newest_wins=False)
         self._lane.done.connect(self._loaded)
         self._lane.failed.connect(lambda _, sentence: self.session.message.emit(sentence))
@@ -116,6 +127,8 @@ class Desk(QObject):
 
     def _loaded(self) -> None:
         self.window.start()
+        if self.recovery is not None:
+            self.recovery.offer()
         self.ready.emit()
 
     def _follow_system(self) -> None:
@@ -135,10 +148,15 @@ def load_engine(_progress: Progress, _tell: Tell) -> object:
     return None
 
 
+def data_folder() -> Path:
+    """The program's own folder on this computer."""
+    place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppLocalDataLocation)
+    return Path(place or QDir.tempPath())
+
+
 def start_log() -> Path:
     """Write warnings and crashes to a file in the user's own folder; return its path."""
-    place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppLocalDataLocation)
-    folder = Path(place or QDir.tempPath())
+    folder = data_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metadesk.log"

@@ -55,6 +55,14 @@ def _file(window: MainWindow) -> tuple[ActionRecord, ...]:
             tip=tr("Open a workbook or a CSV file"),
         ),
         ActionRecord(
+            "save", tr("&Save"), window.saver.save, ("Ctrl+S",), "file", "",
+            window.has_sheet, tip=tr("Save sheets, roles and analyses as one workbook"),
+        ),
+        ActionRecord(
+            "save-as", tr("Save &as…"), window.saver.save_as, ("Ctrl+Shift+S",), "file", "",
+            window.has_sheet, tip=tr("Save under another name"),
+        ),
+        ActionRecord(
             "export", tr("&Export…"), window.export, ("Ctrl+Shift+E",), "file", "export",
             partial(_has_result, window), tip=tr("Save the results workbook and the figure"),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from metadesk.gui.problems import ProblemsPanel
 from metadesk.gui.recent import RecentFiles
 from metadesk.gui.results.plot_pane import PlotPane
 from metadesk.gui.results.results_pane import ResultsPane
+from metadesk.gui.saving import Saver
 from metadesk.gui.session import Session
 from metadesk.gui.setup.panel import SetupPanel
 from metadesk.gui.sheet.pane import SheetPane
@@ -55,6 +57,7 @@ class MainWindow(QMainWindow):
     """Puts the panels together; it knows them, they do not know each other."""
 
     opened = Signal(object)  # the path, None for a blank sheet
+    closed = Signal()
 
     def __init__(self, session: Session, settings: QSettings) -> None:
         super().__init__()
@@ -69,6 +72,9 @@ class MainWindow(QMainWindow):
         self._opener = Opener(session, self)
         self._opener.opened.connect(self._show_book)
         self._opener.failed.connect(self._say_problem)
+        self.saver = Saver(session, self)
+        self.saver.saved.connect(self._saved)
+        self.saver.failed.connect(self._say_problem)
         self._build()
         self.actions_ = Actions(self)
         self.actions_.add(records(self))
@@ -140,6 +146,8 @@ class MainWindow(QMainWindow):
         session.problems_changed.connect(self._count_problems)
         session.sheets_changed.connect(self._show_sheets)
         session.spec_changed.connect(self._name_plots)
+        session.saved_changed.connect(self._refresh)
+        session.figure_changed.connect(self._refresh)
         for signal in (session.result_changed, session.table_changed, session.busy_changed):
             signal.connect(self._refresh)
         session.undo_group.indexChanged.connect(self._refresh)
@@ -174,8 +182,9 @@ class MainWindow(QMainWindow):
             blanks.addAction(self.tr(kind)).triggered.connect(
                 lambda _=False, kind=kind: self.open_blank(kind)
             )
-        for id in ("export", "start"):
-            file.addAction(self.actions_[id])
+        for ids in (("save", "save-as"), ("export", "start")):
+            file.addSeparator()
+            file.addActions([self.actions_[id] for id in ids])
         file.addSeparator()
         file.addAction(self.actions_["quit"])
         edit = bar.addMenu(self.tr("&Edit"))
@@ -226,7 +235,8 @@ class MainWindow(QMainWindow):
         self.actions_.refresh()
         path = self.session.path
         name = path.name if path else self.tr("New sheet") if self.has_sheet() else ""
-        self.setWindowTitle(f"{name} – metadesk" if name else "metadesk")
+        self.setWindowTitle(f"{name}[*] – metadesk" if name else "metadesk[*]")
+        self.setWindowModified(self.session.edited)
 
     # -- opening ----------------------------------------------------------------------------------
 
@@ -236,11 +246,17 @@ class MainWindow(QMainWindow):
             self._pending = Path(path)
             return
         self._pending = None
-        self.statusBar().showMessage(self.tr("Opening {0}…").format(Path(path).name))
-        self._opener.open(Path(path))
+        self.saver.ask(partial(self._read, Path(path)))
+
+    def _read(self, path: Path) -> None:
+        self.statusBar().showMessage(self.tr("Opening {0}…").format(path.name))
+        self._opener.open(path)
 
     def open_blank(self, kind: str) -> None:
         """Start with an empty sheet whose columns have their roles."""
+        self.saver.ask(partial(self._show_blank, kind))
+
+    def _show_blank(self, kind: str) -> None:
         self.session.open_table(blank_sheet(kind))
         self._show_workspace()
         self.opened.emit(None)
@@ -258,10 +274,31 @@ class MainWindow(QMainWindow):
 
     def _show_book(self, book: OpenedBook) -> None:
         self.statusBar().clearMessage()
-        self.session.open_workbook(book.tables, book.path, book.active)
+        if book.project is not None:
+            self.session.open_project(book.project, book.path)
+        else:
+            self.session.open_workbook(book.tables, book.path, book.active)
+            self.session.source = book.source
         self.recent.remember(book.path)
         self._show_workspace()
         self.opened.emit(book.path)
+        if book.project is not None and book.project.remark:
+            self._tell(book.project.remark)
+
+    def show_restored(self) -> None:
+        """Show what was restored; a file that is still being read no longer matters."""
+        self._opener.forget()
+        self._show_workspace()
+
+    def _saved(self, path: Path) -> None:
+        self.recent.remember(path)
+        self.statusBar().showMessage(self.tr("Saved: {0}").format(path.name), 8000)
+
+    def _tell(self, sentence: str) -> None:
+        box = QMessageBox(QMessageBox.Icon.Information, "metadesk", sentence, parent=self)
+        box.setObjectName("remarkBox")
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
 
     def _say_problem(self, sentence: str) -> None:
         self.statusBar().showMessage(sentence)
@@ -438,27 +475,12 @@ class MainWindow(QMainWindow):
             self.open_path(path)
 
     def leave(self) -> None:
-        """Close the window; changes of the sheet that nobody keeps are asked about first."""
-        if not self.session.edited:
-            self.close()
-            return
-        box = QMessageBox(self)
-        box.setObjectName("leaveBox")
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setText(self.tr("Close and lose your changes of the sheet?"))
-        box.setInformativeText(
-            self.tr("Export keeps the results and the data they rest on, not the sheet itself.")
-        )
-        close = box.addButton(self.tr("Close"), QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton(self.tr("Stay"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        close.clicked.connect(self.close)
-        box.open()
+        """Close the window; changes that no file has are asked about first."""
+        self.saver.ask(self.close)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about changes that would be lost, keep the window's shape, stop what runs."""
-        if event.spontaneous() and self.session.edited:
+        if self.saver.busy or (event.spontaneous() and self.session.edited):
             event.ignore()
             self.leave()
             return
@@ -468,6 +490,7 @@ class MainWindow(QMainWindow):
         self.settings.sync()
         self.session.close(2.0)
         super().closeEvent(event)
+        self.closed.emit()
 
     def _restore(self) -> None:
         for key, take in (

@@ -10,16 +10,23 @@ from PySide6.QtCore import QObject, Signal
 from metadesk.gui.jobs import Tell
 from metadesk.gui.session import Session
 from metadesk.numerics.progress import Progress
+from metadesk.project import Project, Source
 from metadesk.table import StudyTable
 
 
 @dataclass(frozen=True)
 class OpenedBook:
-    """The sheets of a file; ``active`` is the first that holds effects."""
+    """The sheets of a file; ``active`` is the first that holds effects.
+
+    ``project`` is what metadesk kept in the file; None for a file from elsewhere, then ``source``
+    says which bytes were read.
+    """
 
     path: Path
     tables: tuple[StudyTable, ...]
     active: int = 0
+    project: Project | None = None
+    source: Source | None = None
 
 
 class Opener(QObject):
@@ -33,6 +40,10 @@ class Opener(QObject):
         self._lane = session.new_lane(newest_wins=True)
         self._lane.done.connect(lambda _, book: self.opened.emit(book))
         self._lane.failed.connect(lambda _, sentence: self.failed.emit(sentence))
+
+    def forget(self) -> None:
+        """Let go of a file that is being read."""
+        self._lane.forget()
 
     def open(self, path: Path) -> None:
         """Read a file."""
@@ -52,8 +63,12 @@ def read_book(path: Path, progress: Progress) -> OpenedBook:
         If the file cannot be read; the sentence says why.
     """
     from metadesk.formats import guess_roles, read_workbook
+    from metadesk.project.file import project_in, source_of
 
     book = read_workbook(path)
+    if (project := project_in(book)) is not None:
+        tables_kept = tuple(sheet.table for sheet in project.sheets)
+        return OpenedBook(path, tables_kept, project.active, project)
     sheets = book.visible or tuple(s for s in book.sheets if not s.is_empty)
     tables: list[StudyTable] = []
     active = -1
@@ -63,4 +78,4 @@ def read_book(path: Path, progress: Progress) -> OpenedBook:
         if active < 0 and guess.holds_effects:
             active = at
         tables.append(guess.table)
-    return OpenedBook(path, tuple(tables), max(active, 0))
+    return OpenedBook(path, tuple(tables), max(active, 0), source=source_of(path))

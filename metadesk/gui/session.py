@@ -23,6 +23,7 @@ from metadesk.analysis.trial_spec import AnySpec, TrialSpec, holds_trial
 from metadesk.errors import MetadeskError
 from metadesk.gui.jobs import Lane, Tell
 from metadesk.numerics.progress import Progress
+from metadesk.project import Project, ProjectSheet, Source
 from metadesk.table import StudyTable
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ class Session(QObject):
     selection_changed = Signal(int)  # row id, -1 for none
     sheets_changed = Signal()
     figure_changed = Signal(str)  # the plot whose options changed
+    saved_changed = Signal()  # the file, or whether everything is saved in it
     message = Signal(str)
     busy_changed = Signal(bool, float, str)
 
@@ -198,6 +200,9 @@ class Session(QObject):
         self.undo_group = QUndoGroup(self)
         self.auto_run = True
         self.path: Path | None = None
+        self.own = False  # whether the file at ``path`` is a project, which saving may replace
+        self.source: Source | None = None
+        self._loose = False  # changes that no undo stack knows
         self._sheets: list[Sheet] = []
         self._active = 0
         self._set_sheets([self._new_sheet(StudyTable())])
@@ -301,8 +306,8 @@ class Session(QObject):
 
     @property
     def edited(self) -> bool:
-        """Whether a sheet or its request was changed since it was opened."""
-        return any(not sheet.undo_stack.isClean() for sheet in self._sheets)
+        """Whether anything was changed since it was opened or saved."""
+        return self._loose or any(not sheet.undo_stack.isClean() for sheet in self._sheets)
 
     @property
     def busy(self) -> bool:
@@ -319,9 +324,37 @@ class Session(QObject):
         self, tables: Sequence[StudyTable], path: Path | None = None, active: int = 0
     ) -> None:
         """Show the sheets of a workbook in place of what was open."""
+        self._show([self._new_sheet(table) for table in tables], path, active)
+
+    def open_project(
+        self, project: Project, path: Path | None, *, own: bool = True, unsaved: bool = False
+    ) -> None:
+        """Show everything that a project keeps; ``unsaved`` if no file holds it yet."""
+        self._show([self._kept_sheet(s) for s in project.sheets], path, project.active)
+        self.source, self.own, self._loose = project.source, own, unsaved
+        self.saved_changed.emit()
+
+    def project(self) -> Project:
+        """Everything that a person would miss, as a value."""
+        sheets = tuple(
+            ProjectSheet(s.table, s.spec if s.trial is None else s.trial, dict(s.figure_options))
+            for s in self._sheets
+        )
+        return Project(sheets, self._active, self.source)
+
+    def saved(self, project: Project, path: Path) -> None:
+        """Take note that ``project`` lies at ``path``; what was changed since stays unsaved."""
+        self.path, self.own = path, True
+        if project.sheets == self.project().sheets:
+            self._loose = False
+            for sheet in self._sheets:
+                sheet.undo_stack.setClean()
+        self.saved_changed.emit()
+
+    def _show(self, sheets: list[Sheet], path: Path | None, active: int) -> None:
         self._lane.forget()
-        self.path = path
-        self._set_sheets([self._new_sheet(table) for table in tables], active)
+        self.path, self.source, self.own, self._loose = path, None, False, False
+        self._set_sheets(sheets, active)
         self._announce_sheet()
 
     def switch_sheet(self, index: int) -> None:
@@ -338,6 +371,16 @@ class Session(QObject):
         stack.setUndoLimit(UNDO_LIMIT)
         trial = TrialSpec(sheet=table.name) if holds_trial(table) else None
         return Sheet(table, replace(default_spec(), sheet=table.name), stack, trial=trial)
+
+    def _kept_sheet(self, kept: ProjectSheet) -> Sheet:
+        sheet = self._new_sheet(kept.table)
+        if isinstance(kept.spec, TrialSpec):
+            sheet.trial = kept.spec
+        else:
+            sheet.spec, sheet.trial = kept.spec, None
+        sheet.kind_said = holds_trial(kept.table) != (sheet.trial is not None)
+        sheet.figure_options = dict(kept.figure_options)
+        return sheet
 
     def _set_sheets(self, sheets: list[Sheet], active: int = 0) -> None:
         old, self._sheets, self._active = self._sheets, sheets, active
@@ -391,6 +434,7 @@ class Session(QObject):
     def add_sheet(self, table: StudyTable) -> int:
         """Put another sheet behind the last one and return its position; it stays in the back."""
         self._sheets.append(self._new_sheet(table))
+        self._loose = True
         self.sheets_changed.emit()
         return len(self._sheets) - 1
 
@@ -413,6 +457,7 @@ class Session(QObject):
         chosen = {**self.figure_options(plot), name: value}
         if chosen != self.figure_options(plot):
             self.sheet.figure_options[plot] = chosen
+            self._loose = True
             self.figure_changed.emit(plot)
 
     def _change_table(self, edit: Edit) -> Edit:

@@ -6,6 +6,7 @@ looks of figures stand as JSON text in the sheet ``metadesk``, which Excel does 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from metadesk.formats import guess_roles, read_workbook
 from metadesk.formats.workbook import Sheet, Workbook
 from metadesk.project.changes import reconciled, same_header
 from metadesk.project.plain import Damaged, project_text, read_project_text
-from metadesk.project.project import Project, ProjectSheet
+from metadesk.project.project import Project, ProjectSheet, Source
 from metadesk.project.worksheets import add_styles, add_worksheet, titles_of
 from metadesk.saving import save_atomically
 
@@ -61,6 +62,12 @@ def project_in(book: Workbook) -> Project | None:
         sheets = tuple(_new_sheet(sheet) for sheet in _shown(book))
         return Project(sheets, remark=_damaged(book)) if sheets else None
     return _with_changes(project, book)
+
+
+def source_of(path: Path) -> Source:
+    """Name and fingerprint of the file that data come from."""
+    with path.open("rb") as file:
+        return Source(path.name, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _write(project: Project, path: Path) -> None:

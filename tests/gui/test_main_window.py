@@ -27,7 +27,7 @@ def test_opening_a_workbook_brings_effects_results_and_a_figure(opened):
     assert opened.plot.page.hit_of(f"row:{opened.session.table.row_ids[0]}")
     assert opened.results.tables[0].column("k") == (5, 5)
     assert opened.state.state == "fresh"
-    assert opened.windowTitle() == "trials.xlsx – metadesk"
+    assert opened.windowTitle() == "trials.xlsx[*] – metadesk"
 
 
 def test_a_file_that_is_none_gives_a_sentence_and_keeps_the_sheet(opened, qtbot, tmp_path):
@@ -239,7 +239,7 @@ def test_changes_of_the_sheet_are_not_lost_without_a_question(opened, qtbot):
     opened.actions_["quit"].trigger()
     box = opened.findChild(QMessageBox, "leaveBox")
     assert opened.isVisible()
-    next(b for b in box.buttons() if b.text() == "Stay").click()
+    next(b for b in box.buttons() if b.objectName() == "leaveStay").click()
     assert opened.isVisible()
     opened.actions_["undo"].trigger()
     opened.actions_["quit"].trigger()
