@@ -169,7 +169,7 @@ def _tau2(request: Request, kernel: Kernel, weights: FloatVector | None) -> Tau2
         return None
     if request.tau2_value is not None:
         t = request.tau2_value
-        se = standard_error(kernel, request.tau2_method, t)
+        se = standard_error(kernel, request.tau2_method, t, weights)
         return Tau2(t, "fixed by the user", se, rung="given, not estimated")
     return estimate_tau2(kernel, request.tau2_method, weights)
 

@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from metadesk.models.meta.kernel import Forms, Kernel
+from metadesk.models.meta.kernel import Forms, Kernel, Moment
 from metadesk.numerics.quadratic_forms import chi2_sum_cdf
 from metadesk.numerics.tails import chi2_quantile
 from metadesk.numerics.types import FloatVector
@@ -126,14 +126,25 @@ def _fallback(kernel: Kernel, method: str) -> Tau2:
     return Tau2(0.0, method, rung="zero instead", converged=False, messages=(f"{said} 0.",))
 
 
-def standard_error(kernel: Kernel, method: str, t: float) -> float:
-    """Large-sample standard error of tau² at ``t`` for an estimator that is a root.
+def standard_error(
+    kernel: Kernel, method: str, t: float, weights: FloatVector | None = None
+) -> float:
+    """Large-sample standard error of an estimate of tau² by ``method``, were it ``t``.
 
     ML: sqrt(2 / sum w²); REML: sqrt(2 / tr PP); the Paule-Mandel family:
-    sqrt(2 k² / ((k - p) (sum w)²)).
+    sqrt(2 k² / ((k - p) (sum w)²)); moment estimators: the variance of their quadratic form.
     """
-    f = kernel.forms(t)
-    return _standard_error(kernel, method, f)
+    if method in ("DL", "HS", "HSk"):
+        return _from_q_error(kernel, method, t)
+    if method in ("HE", "DL2", "GENQ", "GENQM"):
+        return _moment_error(kernel.moment(_moment_weights(kernel, method, weights)), t)
+    if method == "SJ":
+        crude = kernel.spread
+        if crude <= 0.0:
+            return math.nan
+        m = kernel.moment(1.0 / (kernel.v + crude))
+        return crude / (kernel.k - kernel.p) * m.trP * _moment_error(m, t)
+    return _standard_error(kernel, method, kernel.forms(t))
 
 
 def _standard_error(kernel: Kernel, method: str, f: Forms) -> float:
@@ -154,15 +165,19 @@ def _from_q(kernel: Kernel, method: str) -> Tau2:
     """
     f, df, k = kernel.forms(0.0), kernel.k - kernel.p, kernel.k
     if method == "DL":
-        value, scale = (f.yPy - df) / f.trP, 1.0 / f.trP
+        value = (f.yPy - df) / f.trP
     elif method == "HS":
-        value, scale = (f.yPy - k) / f.sw, 1.0 / f.sw
+        value = (f.yPy - k) / f.sw
     else:
-        value, scale = (f.yPy * k / df - k) / f.sw, k / (df * f.sw)
+        value = (f.yPy * k / df - k) / f.sw
     t = max(value, 0.0)
-    return Tau2(
-        t, method, scale * math.sqrt(max(2.0 * df + 4.0 * t * f.trP + 2.0 * t * t * f.trPP, 0.0))
-    )
+    return Tau2(t, method, _from_q_error(kernel, method, t))
+
+
+def _from_q_error(kernel: Kernel, method: str, t: float) -> float:
+    f, df, k = kernel.forms(0.0), kernel.k - kernel.p, kernel.k
+    scale = {"DL": 1.0 / f.trP, "HS": 1.0 / f.sw, "HSk": k / (df * f.sw)}[method]
+    return scale * math.sqrt(max(2.0 * df + 4.0 * t * f.trP + 2.0 * t * t * f.trPP, 0.0))
 
 
 def _moments(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:
@@ -172,8 +187,12 @@ def _moments(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:
     """
     m = kernel.moment(_moment_weights(kernel, method, weights))
     t = max((m.yPy - m.trPV) / m.trP, 0.0)
+    return Tau2(t, method, _moment_error(m, t))
+
+
+def _moment_error(m: Moment, t: float) -> float:
     variance = 2.0 * m.trPVPV + 4.0 * t * m.trPVP + 2.0 * t * t * m.trPP
-    return Tau2(t, method, math.sqrt(max(variance, 0.0)) / m.trP)
+    return math.sqrt(max(variance, 0.0)) / m.trP
 
 
 def _moment_weights(kernel: Kernel, method: str, weights: FloatVector | None) -> FloatVector:
@@ -192,8 +211,7 @@ def _sidik_jonkman(kernel: Kernel) -> Tau2:
     m = kernel.moment(1.0 / (kernel.v + crude))
     df = kernel.k - kernel.p
     t = crude * m.yPy / df
-    variance = 2.0 * m.trPVPV + 4.0 * t * m.trPVP + 2.0 * t * t * m.trPP
-    return Tau2(t, "SJ", crude / df * math.sqrt(max(variance, 0.0)))
+    return Tau2(t, "SJ", crude / df * m.trP * _moment_error(m, t))
 
 
 # --------------------------------------------------------------------------- monotone equations
@@ -227,9 +245,7 @@ def _genq_median(kernel: Kernel, weights: FloatVector | None) -> Tau2:
     """The tau² at which the observed generalised Q is the median of its distribution."""
     a = _moment_weights(kernel, "GENQ", weights)
     t, steps = solve_generalised_q(kernel, a, 0.5)
-    m = kernel.moment(a)
-    variance = 2.0 * m.trPVPV + 4.0 * t * m.trPVP + 2.0 * t * t * m.trPP
-    se = math.sqrt(max(variance, 0.0)) / m.trP
+    se = _moment_error(kernel.moment(a), t)
     return Tau2(t, "GENQM", se, "bracketed root", steps)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metadesk.models.meta.kernel import DesignKernel, MeanKernel, kernel_of
-from metadesk.models.meta.tau2 import METHODS, estimate_tau2, solve_q
+from metadesk.models.meta.tau2 import METHODS, estimate_tau2, solve_q, standard_error
 from metadesk.models.meta.tau2_interval import tau2_interval
 
 GOLDEN = {
@@ -171,3 +171,20 @@ def test_an_empty_q_profile_is_said(effects):
     found = tau2_interval(kernel, estimate_tau2(kernel, "REML"), "QP", 0.95)
     assert (found.lower, found.upper) == (0.0, 0.0)
     assert "less than chance" in found.method
+
+
+def test_a_given_tau2_has_the_standard_error_of_its_method() -> None:
+    kernel = MeanKernel(np.array([0.1, 0.5, 0.9, 0.2]), np.array([0.04, 0.09, 0.05, 0.2]))
+    w = 1.0 / np.array([0.04, 0.09, 0.05, 0.2])
+    P = np.diag(w) - np.outer(w, w) / w.sum()
+    expected = np.sqrt(2 * 3 + 4 * 0.2 * np.trace(P) + 2 * 0.04 * np.trace(P @ P)) / np.trace(P)
+    assert standard_error(kernel, "DL", 0.2) == pytest.approx(expected, rel=1e-12)
+    assert standard_error(kernel, "DL", 0.2) != pytest.approx(standard_error(kernel, "REML", 0.2))
+
+
+@pytest.mark.parametrize("method", ["DL", "HE", "HS", "HSk", "SJ", "REML", "ML", "PM", "EB"])
+def test_the_standard_error_at_the_estimate_is_that_of_the_estimate(method: str) -> None:
+    y, v = np.array([0.1, 0.9, 1.9, -0.4, 0.6]), np.array([0.04, 0.09, 0.05, 0.2, 0.1])
+    kernel = MeanKernel(y, v)
+    found = estimate_tau2(kernel, method)
+    assert standard_error(kernel, method, found.value) == pytest.approx(found.se, rel=1e-9)

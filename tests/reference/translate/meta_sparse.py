@@ -35,12 +35,14 @@ LME4_RELATIVE = ("UM.FS", "CM.AL", "PLO", "IRLN")
 def count_model(case: Case) -> dict[str, Any]:
     spec = case.spec
     data = counts(case)
+    two = spec.get("model") == "UM.RS" and spec["method"] == "ML"
     wanted = CountMixed(
         model=spec.get("model", "UM.FS"),
         method={"FE": "EE", "CE": "EE"}.get(spec["method"], spec["method"]),
         test=spec.get("test", "z"),
         level=spec.get("level", 95) / 100,
-        n_quadrature=spec.get("n_quadrature"),
+        # With two random effects the reference's program knows Laplace's approximation only.
+        n_quadrature=1 if two else spec.get("n_quadrature"),
     )
     fit = fit_counts(wanted, data)
     answer = {**table(fit), **spread(fit), "k": fit.k}
@@ -49,6 +51,10 @@ def count_model(case: Case) -> dict[str, Any]:
         answer["predict"] = predicted(fit)
     else:
         answer["QM"], answer["QMp"] = fit.omnibus[0].statistic, fit.omnibus[0].p
+    if any("saturated model" in said for said in case.raw.get("r_warnings", [])):
+        for name in ("QE_LRT", "QE_LRT_p", "QE_df", "QE_Wald", "QE_Wald_p", "deviance"):
+            if case.expect.get(name, 0) is None:  # the reference could not fit that model
+                answer[name] = None
     return answer
 
 
@@ -115,7 +121,7 @@ def design(case: Case) -> tuple[np.ndarray, tuple[str, ...]]:
 def indicators(case: Case, term: dict[str, Any], full: bool) -> list[tuple[str, np.ndarray]]:
     words = [same(word) for word in case.words(term["column"])]
     levels = [same(level) for level in term["levels"]]
-    missing = np.array([word is None for word in words])
+    missing = np.array([word not in levels for word in words])
     made = []
     for level in levels if full else levels[1:]:
         column = np.array([1.0 if word == level else 0.0 for word in words])
@@ -311,11 +317,14 @@ def sampling_blocks(case: Case, rows: np.ndarray, vi: np.ndarray) -> BlockCovari
     for name, value in V["args"].items():
         if name in ("obs", "type", "subgroup", "grp1", "grp2"):
             key = "type_" if name == "type" else name
-            given[key] = [same(case.words(value)[i]) for i in rows]
+            words = case.table.get(value, [value] * (rows.max() + 1))
+            given[key] = [same(words[i]) for i in rows]
         elif name in ("time1", "time2", "w1", "w2"):
             given[name] = case.column(value)[rows]
         elif name in ("rho", "phi"):
             given[name] = tuple(value) if isinstance(value, list) else float(value)
+    if "grp1" in given and "grp2" not in given:  # one comparison group for all
+        given["grp2"] = ["\0"] * len(rows)
     labels = [case.words(V["args"]["cluster"])[i] for i in rows]
     return constructed_covariance(vi[rows], labels, **given)
 

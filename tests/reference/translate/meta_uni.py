@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import operator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,10 @@ _OPERATIONS = {
 def expression(text: str, values: dict[str, Any]) -> Any:
     """Arithmetic with column names, as in ``1/(vi + 0.1)``."""
 
+    plain = {name.replace(".", "_"): column for name, column in values.items()}
+    for name in sorted((n for n in values if "." in n), key=len, reverse=True):
+        text = text.replace(name, name.replace(".", "_"))
+
     def walk(node: ast.AST) -> Any:
         match node:
             case ast.BinOp(left, op, right):
@@ -81,7 +85,7 @@ def expression(text: str, values: dict[str, Any]) -> Any:
             case ast.UnaryOp(ast.USub(), operand):
                 return -walk(operand)
             case ast.Name(name):
-                return values[name]
+                return plain[name]
             case ast.Constant(value):
                 return value
             case ast.Call(ast.Name("sqrt"), [arg]):
@@ -130,6 +134,13 @@ def fit_of(model: FixedEffect | RandomEffects, data: MetaData) -> FitResult:
 
 def coefficients(fit: FitResult) -> dict[str, Any]:
     c = fit.coefficients
+    if (c.se == 0.0).any():  # equal effects: the reference's test is infinite, ours not defined
+        sure = c.se == 0.0
+        c = replace(
+            c,
+            stat=np.where(sure, np.copysign(np.inf, c.b), c.stat),
+            pval=np.where(sure, 0.0, c.pval),
+        )
     return {
         "coef_names": [f"I({n})" if "^" in n else n for n in c.names],
         "b": c.b, "se": c.se, "stat": c.stat, "pval": c.pval,
@@ -209,10 +220,20 @@ def terms_of(case: Case, terms: list[dict[str, Any]], rows: np.ndarray) -> tuple
 
 def factor_of(case: Case, term: dict[str, Any], rows: np.ndarray) -> Factor:
     """Where no study has the first level, R's columns amount to the last level as reference."""
-    words = case.words(term["column"])
-    found = [lv for lv in term["levels"] if lv in {words[i] for i in rows}]
-    last = None if term["levels"][0] in found else found[-1]
-    return Factor(term["column"], tuple(term["levels"]), reference=last)
+    words, levels = derived_words(case, term["column"]), [same(lv) for lv in term["levels"]]
+    found = [lv for lv in levels if lv in {words[i] for i in rows}]
+    last = None if levels[0] in found else found[-1]
+    return Factor(term["column"], tuple(levels), reference=last)
+
+
+def same(word: Any) -> str | None:
+    """A level as text: some specs write numbers where the table has text, and the other way."""
+    if word is None:
+        return None
+    try:
+        return f"{float(word):g}"
+    except ValueError:
+        return str(word)
 
 
 def moderated(case: Case, moderators: dict[str, Any]) -> tuple[MetaData, np.ndarray]:
@@ -261,7 +282,8 @@ def derived(case: Case, name: str) -> np.ndarray:
 
 
 def derived_words(case: Case, name: str) -> np.ndarray:
-    return np.array(case.words(name), dtype=object)
+    """A column as levels; a missing word is ``None``."""
+    return np.array([same(w) for w in case.words(name)], dtype=object)
 
 
 def mixed_of(spec: dict[str, Any], **more: Any) -> MixedEffects:
@@ -270,6 +292,7 @@ def mixed_of(spec: dict[str, Any], **more: Any) -> MixedEffects:
         tau2="none" if method in FIXED else method,
         test=TEST[spec.get("test", "z")],
         level=spec.get("level", 95) / 100.0,
+        tau2_value=spec.get("tau2_fixed"),
         prediction="test",
         centred=True,
         **more,
@@ -287,11 +310,12 @@ def regressed(case: Case) -> dict[str, Any]:
     model = mixed_of(spec)
     fit = fit_mixed(model, data)
     found = {**coefficients(fit), **statistics(fit), **omnibus(fit)}
-    found["R2"] = fit.heterogeneity.R2
+    found["R2"] = explained(fit)
     found["vb"] = fit.coefficients.vb
     if "confint_qp" in case.expect:
         found["confint_qp"] = tau2_limits(fit)
-    found["fitted"] = prediction_rows(fit, data.X)
+    kept = [i for i, name in enumerate(data.design.names) if name not in fit.status.aliased]
+    found["fitted"] = prediction_rows(fit, data.X[:, kept])
     start = [1.0] if spec["moderators"].get("intercept", True) else []
     if "newmods" in spec:
         rows = np.array([[*start, *row] for row in spec["newmods"]])
@@ -299,6 +323,17 @@ def regressed(case: Case) -> dict[str, Any]:
     found["vif"] = variance_inflation(fit)
     found |= further_tests(case, model, data, fit)
     return found
+
+
+def explained(fit: FitResult) -> float | None:
+    """R²; the reference calls it 0 where there is no heterogeneity to explain."""
+    h = fit.heterogeneity
+    return 0.0 if np.isnan(h.R2) and h.tau2_total == 0.0 else h.R2
+
+
+def with_rows(case: Case, rows: list[int]) -> Case:
+    """The case on some of its table's rows."""
+    return replace(case, spec={**case.spec, "rows": rows})
 
 
 def further_tests(
@@ -319,12 +354,17 @@ def further_tests(
         }  # fmt: skip
     if "anova_reduced" in spec:
         part, _ = moderated(case, spec["anova_reduced"])
-        lrt = likelihood_ratio(fit, fit_mixed(model, part))
+        lrt = likelihood_ratio(unrestricted(fit), unrestricted(fit_mixed(model, part)))
         found["lrt"] = asdict(lrt)
     if "permutest" in case.expect:
         got = permutation_test(model, data, Permutation("exact"))
         found["permutest"] = {"pval": got.pval, "QMp": got.QMp}
     return found
+
+
+def unrestricted(fit: FitResult) -> FitResult:
+    """Restricted likelihoods across moderators: the reference warns and goes on; we refuse."""
+    return replace(fit, statistics=replace(fit.statistics, restricted=False))
 
 
 def wald_entries(test: Omnibus) -> dict[str, Any]:
@@ -373,7 +413,7 @@ def arms_of(case: Case) -> TwoArms:
         n1i = c["n1i"] if "n1i" in c else c["ai"] + c["bi"]
         n2i = c["n2i"] if "n2i" in c else c["ci"] + c["di"]
         columns = [c["ai"], n1i, c["ci"], n2i]
-    good = np.isfinite(columns).all(axis=0)
+    good = np.isfinite(columns).all(axis=0) & (columns[1] > 0) & (columns[3] > 0)
     return TwoArms.of(case.spec["measure"], *(column[good] for column in columns))
 
 
@@ -410,7 +450,10 @@ def mantel_haenszel(case: Case) -> dict[str, Any]:
 
 @runs("peto")
 def peto(case: Case) -> dict[str, Any]:
-    data, given = arms_of(case), case.spec.get("options", {})
+    data, given = arms_of(case), dict(case.spec.get("options", {}))
+    for name in ("add", "to"):  # the second of two values is for pooling, where nothing is added
+        if isinstance(given.get(name), list):
+            given[name] = given[name][0]
     spec = Peto(level=case.spec.get("level", 95) / 100.0, **given)
     return count_entries(fit_peto(spec, data), peto_effects(spec, data))
 
@@ -420,27 +463,30 @@ def peto(case: Case) -> dict[str, Any]:
 
 @runs("blup")
 def blups(case: Case) -> dict[str, Any]:
-    if "moderators" in case.spec:
-        data, _ = moderated(case, case.spec["moderators"])
-        return asdict(true_effects(fit_mixed(mixed_of(case.spec), data), data))
+    spec = case.spec
+    if spec["method"] in FIXED:  # the reference takes these for models with tau² = 0
+        spec = {**spec, "method": "DL", "tau2_fixed": 0.0}
+    if "moderators" in spec:
+        data, _ = moderated(case, spec["moderators"])
+        return asdict(true_effects(fit_mixed(mixed_of(spec), data), data))
     data, _ = data_of(case)
-    return asdict(true_effects(fit_of(model_of(case.spec), data), data))
+    return asdict(true_effects(fit_of(model_of(spec), data), data))
 
 
 @runs("subgroup")
 def subgroups(case: Case) -> dict[str, Any]:
     spec = case.spec
     data, rows = data_of(case)
-    words = case.words(spec["column"])
-    groups = [str(words[i]) for i in rows]
+    words, levels = derived_words(case, spec["column"]), [same(lv) for lv in spec["levels"]]
+    inside = np.array([words[i] in levels for i in rows])
+    data, groups = data.take(inside), [str(words[i]) for i in rows[inside]]
     model = model_of(spec)
-    apart = analyse_subgroups(model, data, groups, spec["column"], order=spec["levels"])
-    alike = analyse_subgroups(
-        model, data, groups, spec["column"], order=spec["levels"], common_tau2=True
-    )
+    apart = analyse_subgroups(model, data, groups, spec["column"], order=levels)
+    alike = analyse_subgroups(model, data, groups, spec["column"], order=levels, common_tau2=True)
+    written = dict(zip(levels, spec["levels"], strict=True))
     return {
         "separate": {
-            "groups": [group_entries(g) for g in apart.groups],
+            "groups": [{**group_entries(g), "level": written[g.level]} for g in apart.groups],
             "Q_between": apart.difference.statistic,
             "Q_between_df": apart.difference.df1,
             "Q_between_p": apart.difference.p,
@@ -465,7 +511,8 @@ def common_entries(analysis: SubgroupAnalysis) -> dict[str, Any]:
     h, c = fit.heterogeneity, fit.coefficients
     means = [g.estimate for g in analysis.groups]
     return {
-        "tau2": h.tau2, "I2": h.I2, "R2": h.R2, "QE": h.QE, "QEp": h.QEp, **omnibus(fit),
+        "tau2": h.tau2, "I2": h.I2, "R2": explained(fit), "QE": h.QE, "QEp": h.QEp,
+        **omnibus(fit),
         "group_b": [q.value for q in means], "group_se": [q.se for q in means],
         "group_ci_lb": [q.interval.lower for q in means],
         "group_ci_ub": [q.interval.upper for q in means],
@@ -503,8 +550,11 @@ def transform_arguments(
 def location_scale(case: Case) -> dict[str, Any]:
     spec = case.spec
     part = spec.get("moderators", {"intercept": True, "terms": []})
-    data, _ = moderated(case, part)
-    spread, _ = moderated(case, spec["scale"])
+    data, mean_rows = moderated(case, part)
+    spread, scale_rows = moderated(case, spec["scale"])
+    both = np.intersect1d(mean_rows, scale_rows) + 1
+    if both.size < max(mean_rows.size, scale_rows.size):
+        return location_scale(with_rows(case, both.tolist()))
     model = LocationScale(
         spec["method"], TEST[spec.get("test", "z")], spec.get("level", 95) / 100.0
     )
