@@ -10,20 +10,11 @@ if TYPE_CHECKING:
 
 
 def missing_needs(measure: Measure, have: Collection[str]) -> tuple[Need, ...]:
-    """What the nearest route of a measure lacks; empty when a route can be taken.
-
-    Only routes that already have a column count as near; without one it is the preferred route.
-    """
+    """What the preferred route of a measure lacks; empty when any route can be taken."""
     present = set(have)
-    lacking = [tuple(n for n in route.needs if n.role not in present) for route in measure.routes]
-    if any(not less for less in lacking):
+    if any(present.issuperset(route.roles) for route in measure.routes):
         return ()
-    started = [
-        less
-        for less, route in zip(lacking, measure.routes, strict=True)
-        if len(less) < len(route.needs)
-    ]
-    return min(started, key=len) if started else lacking[0]
+    return tuple(need for need in measure.needs if need.role not in present)
 
 
 def missing_roles(measure: Measure, have: Collection[str]) -> tuple[str, ...]:

@@ -1,0 +1,61 @@
+"""Which measure a sheet suggests, and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from metadesk.analysis.suggest import suggest_for, suggest_measure
+from metadesk.table import make_table
+
+ROLES = {"m1": "m1i", "sd1": "sd1i", "n1": "n1i", "m2": "m2i", "sd2": "sd2i", "n2": "n2i"}
+
+
+def means(sds, **more):
+    k = len(sds)
+    columns = {
+        "m1": [10.0] * k, "sd1": sds, "n1": [20] * k, "m2": [9.0] * k, "sd2": sds, "n2": [20] * k,
+    }  # fmt: skip
+    return make_table({**columns, **more}, ROLES)
+
+
+def test_means_on_scales_far_apart_suggest_the_standardised_difference_with_the_reason() -> None:
+    found = suggest_for(means([1.0, 1.2, 8.0, 9.0, 1.1, 10.0]))
+    assert found.measure == "SMD"
+    assert "8-fold" in found.reason
+
+
+def test_one_odd_sd_does_not_change_the_scale() -> None:
+    assert suggest_for(means([1.0, 1.2, 0.9, 1.1, 1.3, 15.0])).measure == "MD"
+
+
+def test_different_units_suggest_the_standardised_difference() -> None:
+    found = suggest_for(means([1.0, 1.2, 1.1], units=["mg/l", "MG / L", "µg/ml"]))
+    assert found.measure == "SMD"
+    assert "mg/l" in found.reason
+    assert suggest_for(means([1.0, 9.0, 1.1], units=["kg", "kg", " KG"])).measure == "MD"
+
+
+def test_a_named_unit_speaks_for_the_mean_difference() -> None:
+    table = means([1.0, 1.2, 8.0, 9.0, 1.1, 10.0])
+    from dataclasses import replace
+
+    assert suggest_for(replace(table, name="Length of stay")).measure == "MD"
+
+
+def test_rows_left_out_do_not_count() -> None:
+    from dataclasses import replace
+
+    table = means([1.0, 1.1, 9.0])
+    assert suggest_for(table).measure == "SMD"
+    assert suggest_for(replace(table, excluded={2: "other scale"})).measure == "MD"
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("log_RR", "RR"), ("logRR", "RR"), ("ln(OR)", "OR"), ("lnHR", "HR"), ("log IRR", "IRR"),
+        ("Hedges g", "SMD"), ("SMD", "SMD"), ("beta", "GEN"), ("RR", "GEN"), ("logit", "GEN"),
+    ],
+)  # fmt: skip
+def test_the_name_of_an_estimate_tells_its_measure(name, measure) -> None:
+    assert suggest_measure({"yi": name, "sei": "se"}).measure == measure
