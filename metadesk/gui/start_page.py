@@ -85,6 +85,10 @@ EXAMPLES = {
     "bcg_vaccine": "BCG vaccine: events and totals",
     "stroke_length_of_stay": "Stroke care: means and SDs",
     "passive_smoking": "Passive smoking: estimates with intervals",
+    "crossover_enuresis": "Enuresis: a 2×2 crossover trial",
+    "williams_dysmenorrhoea": "Period pain: three treatments, Williams design",
+    "binary_crossover_ecg": "ECG: a crossover with yes/no answers",
+    "nof1_gabapentin": "Gabapentin: a series of N-of-1 trials",
 }
 """What the bundled examples are about, by the name of their file."""
 

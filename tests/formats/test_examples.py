@@ -40,6 +40,26 @@ ROLES = {
     },
 }
 STUDIES = {"bcg_vaccine.xlsx": 13, "stroke_length_of_stay.xlsx": 9, "passive_smoking.xlsx": 37}
+CROSSOVER = {"subject": "Subject", "sequence": "Sequence", "period": "Period",
+             "treatment": "Treatment"}  # fmt: skip
+TRIALS = {
+    "crossover_enuresis.xlsx": (CROSSOVER | {"response": "Dry nights"}, 58),
+    "williams_dysmenorrhoea.xlsx": (CROSSOVER | {"response": "Relief"}, 258),
+    "binary_crossover_ecg.xlsx": (CROSSOVER | {"response": "ECG normal"}, 134),
+    "nof1_gabapentin.xlsx": (
+        {"subject": "Patient", "cycle": "Cycle", "treatment": "Treatment", "response": "Pain"},
+        276,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_an_example_of_a_trial_has_its_roles_and_no_errors(name):
+    table = read_sheet(example(name))
+    roles, rows = TRIALS[name]
+    assert table.roles == roles
+    assert [p for p in validate(table) if p.severity == "error"] == []
+    assert table.n_rows - len(table.excluded) == rows
 
 
 @pytest.mark.parametrize("name", ROLES)
