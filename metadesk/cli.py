@@ -70,6 +70,16 @@ def _analyse_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", type=float, help="confidence level, such as 0.95")
     parser.add_argument("--moderators", help="a formula such as '~ ablat + factor(alloc)'")
     parser.add_argument("--subgroup", help="column that holds the subgroups")
+    parser.add_argument("--subgroup-tau2", help="separate (default) or common")
+    parser.add_argument(
+        "--predict", action="append", default=[], metavar="NAME=VALUE,…",
+        help="what the model expects there, such as ablat=33,alloc=random",
+    )  # fmt: skip
+    parser.add_argument("--permutations", type=int, help="permutation test with so many of them")
+    parser.add_argument(
+        "--compare", action="append", default=[], metavar="MODEL[,NAME=VALUE,…]",
+        help="a further model beside it, such as random,tau2=DL",
+    )  # fmt: skip
     parser.add_argument(
         "--role", action="append", default=[], metavar="ROLE=COLUMN", help="such as ai=tpos"
     )
@@ -107,12 +117,14 @@ def analyse(asked: argparse.Namespace) -> int:
     """Read, analyse, write; say what was found and where it lies."""
     from metadesk.analysis.engine import run
     from metadesk.batch import write_outputs
-    from metadesk.formats import read_sheet
     from metadesk.reports.kinds import sentence_of
 
     given = _given_spec(asked)
-    table = read_sheet(asked.file, asked.sheet or (given.sheet if given else "") or None)
-    spec = _spec_for(asked, given, table)
+    table, saved = _read(asked, given)
+    spec = _spec_for(asked, given or saved, table)
+    if saved is not None:
+        changed = ", changed as said here" if spec != replace(saved, sheet=table.name) else ""
+        print(f"Analysis of sheet '{table.name}' as saved in '{asked.file.name}'{changed}.")
     table = _without(table, _pairs(asked.exclude, "--exclude"))
     result = run(spec, table)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -128,6 +140,23 @@ def _given_spec(asked: argparse.Namespace) -> AnySpec | None:
     from metadesk.analysis.trial_spec import read_any_spec
 
     return read_any_spec(asked.spec) if asked.spec else None
+
+
+def _read(asked: argparse.Namespace, given: AnySpec | None) -> tuple[StudyTable, AnySpec | None]:
+    """The sheet, and the request saved with it where no word asks for another kind of analysis."""
+    from metadesk.analysis.trial_spec import TrialSpec
+    from metadesk.formats import read_sheet, read_workbook
+    from metadesk.project.file import project_in, sheet_in
+
+    name = asked.sheet or (given.sheet if given else "") or None
+    project = project_in(read_workbook(asked.file))
+    if project is None:
+        return read_sheet(asked.file, name), None
+    if project.remark:
+        print(project.remark)
+    kept = sheet_in(project, name, asked.file)
+    other_kind = asked.measure if isinstance(kept.spec, TrialSpec) else asked.outcome
+    return kept.table, None if given or other_kind else kept.spec
 
 
 def _spec_for(asked: argparse.Namespace, given: AnySpec | None, table: StudyTable) -> AnySpec:
@@ -154,6 +183,7 @@ def make_trial_spec(asked: argparse.Namespace, spec: TrialSpec) -> TrialSpec:
     if asked.outcome:
         spec = replace(spec, outcome=asked.outcome)
     roles = {**spec.roles, **_pairs(asked.role, "--role")}
+    spec = _with_questions(asked, spec)
     if asked.title:
         spec = replace(spec, labels=replace(spec.labels, title=asked.title))
     return replace(spec, roles=roles)
@@ -190,6 +220,23 @@ def make_spec(asked: argparse.Namespace, given: AnalysisSpec | None = None) -> A
     if asked.title:
         spec = replace(spec, labels=replace(spec.labels, title=asked.title))
     return spec
+
+
+def _with_questions(asked: argparse.Namespace, spec: AnalysisSpec) -> AnalysisSpec:
+    """Subgroups' tau², typed places, permutations and models beside the main one."""
+    plain = spec.to_plain()
+    if asked.subgroup_tau2:
+        plain["subgroup_tau2"] = asked.subgroup_tau2
+    if asked.permutations is not None:
+        plain["permutations"] = asked.permutations
+    places = [_typed(_pairs(words.split(","), "--predict")) for words in asked.predict]
+    plain["predict_at"] = [*plain["predict_at"], *places]
+    for words in asked.compare:
+        model, *options = words.split(",")
+        given = _typed(_pairs(options, "--compare"))
+        beside = {"model": model.strip(), "options": given, "moderators": spec.moderators}
+        plain["compare"] = [*plain["compare"], beside]
+    return type(spec).from_plain(plain)
 
 
 def _require_moderators(model: str) -> None:

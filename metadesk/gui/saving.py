@@ -28,6 +28,7 @@ class Saver(QObject):
         self._session = session
         self._window = window
         self._then: Callable[[], object] | None = None
+        self._next: Path | None = None
         self._lane = session.new_lane(newest_wins=False)
         self._lane.done.connect(self._on_saved)
         self._lane.failed.connect(self._on_failed)
@@ -65,6 +66,9 @@ class Saver(QObject):
         """Save the whole workbook at ``path``, behind the window."""
         if problem := self._refusal(path):
             self._on_failed(0, problem)
+            return
+        if self.busy:
+            self._next = path  # two at once might end in the wrong order
             return
         project = self._session.project()
 
@@ -128,12 +132,16 @@ class Saver(QObject):
         assert isinstance(project, Project)
         self._session.saved(project, path)
         self.saved.emit(path)
+        if self._next is not None:
+            again, self._next = self._next, None
+            self.save_to(again)
+            return
         then, self._then = self._then, None
         if then is not None:
             self.ask(then)  # asks again if something was typed meanwhile
 
     def _on_failed(self, _number: int, sentence: str) -> None:
-        self._then = None
+        self._then = self._next = None
         self.failed.emit(sentence)
 
 

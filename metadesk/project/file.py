@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from metadesk.analysis.presets import default_spec
+from metadesk.errors import FileProblem
 from metadesk.formats import guess_roles, read_workbook
 from metadesk.formats.workbook import Sheet, Workbook
 from metadesk.project.changes import reconciled, same_header
@@ -62,6 +63,17 @@ def project_in(book: Workbook) -> Project | None:
         sheets = tuple(_new_sheet(sheet) for sheet in _shown(book))
         return Project(sheets, remark=_damaged(book)) if sheets else None
     return _with_changes(project, book)
+
+
+def sheet_in(project: Project, name: str | None, path: Path) -> ProjectSheet:
+    """The sheet of this name, capitals and outer spaces aside; the one in front without a name."""
+    if name is None:
+        return project.sheets[project.active]
+    for sheet in project.sheets:
+        if sheet.table.name.strip().lower() == name.strip().lower():
+            return sheet
+    known = ", ".join(f"'{sheet.table.name}'" for sheet in project.sheets)
+    raise FileProblem(f"'{path.name}' has no sheet '{name}'; it has {known}.")
 
 
 def source_of(path: Path) -> Source:
