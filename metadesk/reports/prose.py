@@ -7,7 +7,7 @@ import math
 from metadesk.analysis.result import AnalysisResult
 from metadesk.document import format_value
 from metadesk.document.numbers import interval_text, p_phrase
-from metadesk.models import Interval
+from metadesk.models import FitResult, Interval
 from metadesk.table import NOT_A_STUDY
 
 
@@ -16,6 +16,8 @@ def result_sentence(result: AnalysisResult) -> str:
     if result.main is None:
         return result.problem
     fit = result.main
+    if len(fit.coefficients.names) > 1:
+        return _with_moderators(result, fit)
     pooled = fit.pooled
     parts = [
         f"{_studies(result)}, {fit.title.lower()}: {result.family.title.lower()} "
@@ -31,6 +33,26 @@ def result_sentence(result: AnalysisResult) -> str:
     if fit.prediction is not None:
         parts.append(f"prediction interval {_ends(result, fit.prediction, '')}")
     return "; ".join(part for part in parts if part) + "."
+
+
+def _with_moderators(result: AnalysisResult, fit: FitResult) -> str:
+    """With moderators there is no one pooled effect: say what they explain."""
+    names = ", ".join(n for n in fit.coefficients.names if n != "intrcpt")
+    parts = [f"{_studies(result)}, {fit.title.lower()} on {names}"]
+    if fit.omnibus:
+        test = fit.omnibus[0]
+        letter = "χ²" if test.kind == "chi2" else "F"
+        parts.append(
+            f"test of moderators {letter} = {format_value(test.statistic, 'statistic')}, "
+            f"{p_phrase(test.p)}"
+        )
+    spread = fit.heterogeneity
+    if spread is not None:
+        shown = f"residual τ² = {format_value(spread.tau2, 'variance')}"
+        if not math.isnan(spread.R2):
+            shown += f", {format_value(spread.R2, 'percent', 0)} of τ² explained"
+        parts.append(shown)
+    return "; ".join(parts) + "."
 
 
 def natural_text(result: AnalysisResult, value: float) -> str:

@@ -205,3 +205,12 @@ def test_the_command_line_does_not_load_the_window(root, tmp_path) -> None:
 def test_notes_under_the_table_are_not_counted_as_studies_left_out(tmp_path, capsys) -> None:
     main(["analyse", str(BCG), "--out", str(tmp_path)])
     assert "left out" not in capsys.readouterr().out
+
+
+def test_a_model_with_moderators_is_not_summed_up_as_one_pooled_effect(tmp_path, capsys) -> None:
+    words = ["--model", "mixed", "--moderators", "~ Latitude", "--out", str(tmp_path)]
+    assert main(["analyse", str(BCG), *words]) == 0
+    said = capsys.readouterr().out.splitlines()[0]
+    assert "residual τ² = 0.076" in said
+    assert "76% of τ² explained" in said
+    assert "risk ratio" not in said

@@ -63,8 +63,12 @@ def pooled_table(result: AnalysisResult) -> Table:
         Column("pi_lb", f"{level} PI from", "effect", digits),
         Column("pi_ub", "to", "effect", digits),
     )
-    rows = tuple(_pooled_row(result, label, fit) for label, fit in _models(result))
-    notes = [f"{label}: {_sentence(fit.method)}" for label, fit in _models(result)]
+    models = _models(result)
+    whole = [(label, fit) for label, fit in models if len(fit.coefficients.names) == 1]
+    rows = tuple(_pooled_row(result, label, fit) for label, fit in whole)
+    notes = [f"{label}: {_sentence(fit.method)}" for label, fit in models]
+    if len(whole) < len(models):
+        notes.append("A model with moderators has no one pooled effect: see its coefficients.")
     if result.scale.key == "log":
         notes.append(f"Pooled as log {result.family.short}, shown as {result.family.short}.")
     return Table("Pooled effect", columns, rows, tuple(notes), key="pooled")
