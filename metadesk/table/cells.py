@@ -64,13 +64,18 @@ def parse_number(text: str) -> Parsed | None:
     """
     words = _SPACES.sub(" ", text.strip().translate(_MINUS))
     if _PLAIN.match(words):
-        return Parsed(float(words), STORED_AS_TEXT)
+        return _finite(float(words), STORED_AS_TEXT)
     notes: list[str] = []
     words = _without_marks(words, notes)
     words = _without_separators(words, notes)
     if not _PLAIN.match(words):
         return None
-    return Parsed(float(words), "; ".join(notes) or STORED_AS_TEXT)
+    return _finite(float(words), "; ".join(notes) or STORED_AS_TEXT)
+
+
+def _finite(value: float, note: str) -> Parsed | None:
+    """What was read, unless it is beyond what a number can hold ('1e999')."""
+    return Parsed(value, note) if math.isfinite(value) else None
 
 
 def _without_marks(words: str, notes: list[str]) -> str:
@@ -116,7 +121,10 @@ def parse_typed(text: str) -> Value:
     plain = words.translate(_MINUS)
     if not _PLAIN.match(plain) or _LEADING_ZEROS.match(plain) or len(plain) > MAX_DIGITS:
         return words
-    return int(plain) if _WHOLE.match(plain) else float(plain)
+    if _WHOLE.match(plain):
+        return int(plain)
+    value = float(plain)
+    return value if math.isfinite(value) else words
 
 
 def how_read(value: Value) -> str:

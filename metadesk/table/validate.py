@@ -27,6 +27,8 @@ CHECKS.add(
     Check("negative_count", "Negative counts", "Counts below zero.", counts.negative_count),
     Check("fractional_count", "Fractional counts", "Counts that are not whole.",
           counts.fractional_count),
+    Check("percentage_as_count", "Percentages as counts",
+          "Cells with a percent sign in a column of counts.", counts.percentage_as_count),
     Check("size_below_one", "Empty groups", "Groups with nobody in them.", counts.size_below_one),
     Check("not_positive", "SD not positive", "SDs, standard errors and variances of 0 or less.",
           spread.not_positive),

@@ -88,3 +88,9 @@ def test_a_date_says_what_was_probably_typed():
     assert date_in("2019-05-03 00:00:00") == "3.5"
     assert date_in("16.5") is None
     assert date_in(16.5) is None
+
+
+def test_a_number_beyond_what_a_computer_holds_stays_the_text_it_was():
+    assert parse_typed("12e400") == "12e400"
+    assert parse_number("12e400") is None
+    assert parse_number("12e400*") is None

@@ -77,7 +77,8 @@ def edits_for(draw, table):
     if kind == "remove_columns":
         return RemoveColumns(tuple({draw(one_column), draw(one_column)}))
     if kind == "rename":
-        return RenameColumn(draw(one_column), f"renamed{draw(st.integers(0, 10**9))}")
+        column = draw(one_column)
+        return RenameColumn(column, f"renamed{column}_{draw(st.integers(0, 10**9))}")
     if kind == "role":
         return SetRole(draw(one_column), draw(ROLES))
     if kind == "roles":

@@ -71,6 +71,8 @@ def test_events_above_the_total_name_row_study_and_remedy():
         ("=SUM(B2:B4)", "formula", "error"),
         ("3", "number_as_text", "note"),
         ("3*", "number_assumed", "note"),
+        ("3 %", "percentage_as_count", "warning"),
+        ("1e999", "text", "error"),
     ],
 )
 def test_a_bad_count_is_found(value, code, severity):

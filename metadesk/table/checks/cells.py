@@ -75,6 +75,8 @@ def number_assumed(look: Look) -> Iterator[Problem]:
     """Text that was read as a number under an assumption (a decimal comma, a footnote mark)."""
     for column, row, text in _texts(look):
         parsed = parse_number(text)
+        if text.endswith("%") and ROLES[column.role or ""].kind in ("count", "size"):
+            continue  # a stronger word is said of it among the counts
         if parsed is not None and parsed.note != STORED_AS_TEXT and column.role != "year":
             said = f"'{text}' is read as {parsed.value:.10g} ({parsed.note})."
             remedy = "Type the number if that is wrong."
