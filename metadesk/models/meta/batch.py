@@ -60,10 +60,9 @@ class _Sets:
     p: int
 
     def take(self, which: IntVector | BoolVector) -> _Sets:
-        X = None if self.X is None else self.X[:, which]
-        return replace(
-            self, y=self.y[:, which], v=self.v[:, which], m=self.m[:, which], X=X, k=self.k[which]
-        )
+        X = None if self.X is None else np.ascontiguousarray(self.X[:, which])
+        y, v, m = (np.ascontiguousarray(a[:, which]) for a in (self.y, self.v, self.m))
+        return replace(self, y=y, v=v, m=m, X=X, k=self.k[which])
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,17 +138,17 @@ def _sets(
     if X is not None and X.ndim == 3:
         shapes.append(X.shape[:2])
     shape = np.broadcast_shapes(*shapes)
-    m = np.ones(shape) if mask is None else np.broadcast_to(np.atleast_2d(mask), shape)
+    m = np.broadcast_to(1.0 if mask is None else np.atleast_2d(mask), shape)
     y, v = np.broadcast_to(y, shape), np.broadcast_to(v, shape)
-    counts = np.ascontiguousarray(m.T, dtype=np.float64)
+    # Views: whoever takes a block copies it, so that work on the first begins (and stops) at once.
+    counts = np.asarray(m.T, dtype=np.float64)
+    k = np.full(shape[0], float(shape[1])) if mask is None else _sum(counts)
     p, design = 1, None
     if X is not None:
         p = int(X.shape[-1])
         whole = np.broadcast_to(X, (*shape, p))
-        design = np.ascontiguousarray(whole.transpose(1, 0, 2))
-    return _Sets(
-        np.ascontiguousarray(y.T), np.ascontiguousarray(v.T), counts, design, _sum(counts), p
-    )
+        design = whole.transpose(1, 0, 2)
+    return _Sets(y.T, v.T, counts, design, k, p)
 
 
 def _fit(sets: _Sets, method: str, given: float | None) -> BatchFit:
