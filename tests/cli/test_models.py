@@ -1,0 +1,102 @@
+"""Models of every family from the command line, with their questions and figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from metadesk.__main__ import main
+
+DATA = Path(__file__).resolve().parents[1] / "reference" / "meta" / "data"
+BCG = str(DATA / "dat.bcg.csv")
+
+
+def analysed(folder: Path, *words: str, sheet: str = BCG) -> dict:
+    assert main(["analyse", sheet, *words, "--out", str(folder)]) == 0
+    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+
+
+def numbers(found: dict, at: int = 0) -> dict:
+    return {n["name"]: n["value"] for n in found["models"][at]["numbers"]}
+
+
+def table(found: dict, key: str) -> dict:
+    return next(t for t in found["tables"] if t["key"] == key)
+
+
+def test_moderators_give_the_partition_and_the_bubble_plot(tmp_path) -> None:
+    found = analysed(tmp_path, "--model", "mixed", "--moderators", "~ ablat", "--test", "z")
+    assert numbers(found)["tau2"] == pytest.approx(0.076347963955, rel=1e-9)
+    assert numbers(found)["R2"] == pytest.approx(75.627, rel=1e-4)
+    residual = next(r for r in table(found, "partition")["rows"] if r["part"] == "Residual")
+    assert residual["tau2"] == pytest.approx(0.076347963955, rel=1e-9)
+    for suffix in ("png", "svg", "pdf"):
+        assert (tmp_path / f"bubble.{suffix}").stat().st_size > 1000
+
+
+def test_predictions_and_permutations_are_asked_for_in_words(tmp_path) -> None:
+    found = analysed(
+        tmp_path, "--model", "mixed", "--moderators", "~ ablat + factor(alloc)",
+        "--predict", "ablat=33,alloc=random", "--permutations", "199",
+    )  # fmt: skip
+    assert table(found, "predictions")["rows"][0]["pred"] == pytest.approx(-0.8744, rel=1e-3)
+    assert len(table(found, "permutation")["rows"]) == 4
+
+
+def test_subgroups_stand_in_the_figure(tmp_path) -> None:
+    found = analysed(tmp_path, "--subgroup", "alloc")
+    levels = [row["level"] for row in table(found, "subgroups")["rows"]]
+    assert set(levels) == {"random", "alternate", "systematic", "Overall"}
+    drawn = (tmp_path / "forest.svg").read_text(encoding="utf-8")
+    assert "Test for subgroup differences" in drawn
+
+
+def test_a_common_tau2_changes_the_subgroups(tmp_path) -> None:
+    apart = table(analysed(tmp_path / "a", "--subgroup", "alloc"), "subgroups")
+    shared = analysed(tmp_path / "b", "--subgroup", "alloc", "--subgroup-tau2", "common")
+    assert apart["rows"][0]["b"] != table(shared, "subgroups")["rows"][0]["b"]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "expected"),
+    [
+        ("mh", [], -0.473410988389),
+        ("peto", [], -0.474446310941),
+        ("glmm", ["--option", "model=UM.FS"], -0.745006784872),
+        ("glmm", ["--option", "model=UM.FS", "--option", "method=EE"], -0.477),
+    ],
+)
+def test_models_of_tables_are_chosen_by_name(tmp_path, model, options, expected) -> None:
+    found = analysed(tmp_path, "--measure", "OR", "--model", model, *options)
+    assert numbers(found)["b"] == pytest.approx(expected, rel=1e-2)
+
+
+def test_three_levels_are_chosen_by_name(tmp_path) -> None:
+    sheet = str(DATA / "dat.konstantopoulos2011.csv")
+    found = analysed(
+        tmp_path, "--model", "multilevel", "--option", "random=1 | district/school",
+        "--test", "z", sheet=sheet,
+    )  # fmt: skip
+    assert numbers(found)["b"] == pytest.approx(0.184713163497, rel=1e-6)
+    rows = table(found, "components")["rows"]
+    assert rows[0]["estimate"] == pytest.approx(0.0650619, rel=1e-4)
+
+
+def test_models_stand_side_by_side(tmp_path) -> None:
+    found = analysed(tmp_path, "--compare", "random,tau2=DL", "--compare", "hc")
+    names = [row["model"] for row in table(found, "comparison")["rows"]]
+    assert names[-2:] == ["Random effects, DL", "Henmi–Copas"]
+
+
+def test_a_model_beside_that_does_not_suit_is_named_and_the_rest_stands(tmp_path) -> None:
+    found = analysed(tmp_path, "--compare", "glmm")
+    assert any("Beside it" in note["text"] for note in found["notes"])
+    assert numbers(found)["tau2"] == pytest.approx(0.313243258136, rel=1e-9)
+
+
+def test_a_model_for_another_measure_says_which_it_is_for(tmp_path, capsys) -> None:
+    main(["analyse", BCG, "--measure", "RR", "--model", "glmm", "--out", str(tmp_path)])
+    said = capsys.readouterr()
+    assert "is for odds ratio" in said.err + said.out
