@@ -183,7 +183,6 @@ def make_trial_spec(asked: argparse.Namespace, spec: TrialSpec) -> TrialSpec:
     if asked.outcome:
         spec = replace(spec, outcome=asked.outcome)
     roles = {**spec.roles, **_pairs(asked.role, "--role")}
-    spec = _with_questions(asked, spec)
     if asked.title:
         spec = replace(spec, labels=replace(spec.labels, title=asked.title))
     return replace(spec, roles=roles)
@@ -217,6 +216,7 @@ def make_spec(asked: argparse.Namespace, given: AnalysisSpec | None = None) -> A
         _require_moderators(spec.model)
     if asked.level is not None:
         spec = type(spec).from_plain({**spec.to_plain(), "level": asked.level})
+    spec = _with_questions(asked, spec)
     if asked.title:
         spec = replace(spec, labels=replace(spec.labels, title=asked.title))
     return spec

@@ -25,9 +25,10 @@ def fit_model(
 def model_label(key: str, options: Mapping[str, Any], moderators: str = "") -> str:
     """The name of a model among others: its title, what was chosen first, its moderators."""
     entry = MODELS[key]
-    first = next(o for o in options_of(entry.options) if o.kind in ("choice", "text"))
-    chosen = options.get(first.name, first.default)
-    words = f"{entry.title}, {chosen}" if chosen in first.choices else entry.title
+    first = next((o for o in options_of(entry.options) if o.kind == "choice"), None)
+    words = entry.title
+    if first is not None:
+        words = f"{words}, {options.get(first.name, first.default)}"
     reads = entry.reads in ("moderators", "levels")
     return f"{words}, {moderators}" if moderators and reads else words
 
