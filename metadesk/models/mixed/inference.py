@@ -214,7 +214,7 @@ def kenward_roger_scale(A1: float, A2: float, q: int) -> tuple[float, float]:
 def _pooled_df(dfs: FloatVector, q: int) -> float:
     if len(dfs) == 0:
         return math.nan
-    if np.ptp(dfs) < 1e-8 * max(1.0, float(abs(dfs).max())) or not np.isfinite(dfs).all():
+    if not np.isfinite(dfs).all() or np.ptp(dfs) < 1e-8 * max(1.0, float(abs(dfs).max())):
         return float(dfs.mean())
     if (dfs <= 2).any():
         return 2.0

@@ -54,6 +54,14 @@ def test_balanced_kenward_roger_equals_satterthwaite(seed):
     np.testing.assert_allclose(kr.coefficients.se[at], s.coefficients.se[at], rtol=1e-8)
 
 
+def test_normal_df_give_a_joint_test_of_many_periods():
+    fit = fit_linear(LinearMixed(df="z", intervals="none"), crossover(orders=("ABBA", "BAAB")))
+    assert np.isinf(fit.coefficients.df).all()
+    period = next(test for test in fit.type3 if test.title == "period")
+    assert np.isinf(period.den_df)
+    assert 0 < period.p < 1
+
+
 @settings(max_examples=20, deadline=None)
 @given(scale=st.sampled_from([1e-6, 1e-3, 1e3, 1e6]), shift=st.sampled_from([0.0, 1e3]))
 def test_results_follow_the_units_of_the_outcome(scale, shift):
