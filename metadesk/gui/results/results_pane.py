@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from metadesk.document import Table
 from metadesk.gui.results.notes import NoteList
+from metadesk.gui.results.partition_bar import PartitionBar
 from metadesk.gui.results.table_view import TableView, as_mime
 from metadesk.gui.session import Session
 from metadesk.gui.theme import icon, panel_css, set_role, tones
@@ -138,6 +139,8 @@ class ResultsPane(QScrollArea):
         column.setSpacing(4)
         view = TableView(table, block)
         column.addLayout(self._head(table, view))
+        if table.key == "partition":
+            column.addWidget(PartitionBar(table, block))
         column.addWidget(view)
         for note in table.notes:
             words = QLabel(note, block)
