@@ -145,6 +145,8 @@ def set_up(kind: str) -> None:
                 "The packages could not be installed (see above). metadesk needs the network once, "
                 "for setting up; behind a proxy set HTTPS_PROXY first."
             )
+    # pip compiles what it installs; our own package lies where it is, and is compiled here
+    call([python(), "-m", "compileall", "-q", "metadesk"])
     stamp.write_text(wanted)
 
 
