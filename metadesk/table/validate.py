@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from metadesk.catalogue import Catalogue
-from metadesk.table.checks import cells, counts, estimates, labels, spread, units
+from metadesk.table.checks import cells, counts, estimates, labels, spread, trials, units
 from metadesk.table.checks.look import Check, Look, Problem
 from metadesk.table.table import StudyTable
 
@@ -56,6 +56,13 @@ CHECKS.add(
           estimates.ratio_with_error),
     Check("number_as_text", "Numbers as text", "Numbers that the file keeps as text.",
           cells.number_as_text),
+    Check("period_twice", "Period twice", "Two rows for one person and period.",
+          trials.period_twice),
+    Check("two_sequences", "Two sequences", "One person in two sequences.", trials.two_sequences),
+    Check("treatment_not_planned", "Treatment against sequence",
+          "Treatments that contradict the sequence.", trials.treatment_not_planned),
+    Check("one_treatment", "One treatment only", "Trial rows with a single treatment.",
+          trials.one_treatment),
     Check("number_assumed", "Numbers read with care", "Commas and marks left out of numbers.",
           cells.number_assumed),
 )  # fmt: skip
