@@ -60,9 +60,12 @@ def why_not(entry: StudyModel, found: Carried) -> str:
             "Every study has one row. If rows belong together, give the role 'Same study "
             "(cluster)' to the column that says so."
         )
+    if found.k == 0:
+        return "There is no study to pool yet."
     if found.k < entry.fewest:
+        there = "there is" if found.k == 1 else "there are"
         studies = "1 study" if found.k == 1 else f"{found.k} studies"
-        return f"Needs at least {entry.fewest} studies; there are {studies} to pool."
+        return f"Needs at least {entry.fewest} studies; {there} {studies} to pool."
     return ""
 
 

@@ -49,7 +49,7 @@ class StateStrip(QWidget):
 
     @property
     def state(self) -> str:
-        """'none', 'running', 'failed', 'stale' or 'fresh'."""
+        """'none', 'running', 'failed', 'stale', 'empty' (nothing to pool) or 'fresh'."""
         session = self._session
         if session.busy:
             return "running"
@@ -57,7 +57,9 @@ class StateStrip(QWidget):
             return "failed"
         if session.any_result is None:
             return "none"
-        return "stale" if session.stale else "fresh"
+        if session.stale:
+            return "stale"
+        return "empty" if session.any_result.problem else "fresh"
 
     def restyle(self) -> None:
         """Take the colours of the palette in force."""
@@ -72,6 +74,7 @@ class StateStrip(QWidget):
             "running": ("pending", t.accent, self.tr("Analysing…")),
             "failed": ("strong", t.strong, self.tr("No result for this data")),
             "stale": ("caution", t.caution, self.tr("Out of date")),
+            "empty": ("info", t.note, self.tr("No result yet")),
             "fresh": ("good", t.good, self.tr("Up to date")),
         }[self.state]
         self._words.setText(words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
@@ -10,6 +12,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractSpinBox,
     QComboBox,
+    QLabel,
     QLineEdit,
     QMessageBox,
     QTabBar,
@@ -262,3 +265,24 @@ def test_the_window_keeps_its_shape(opened, qtbot, tmp_path):
     again.window._show_workspace()
     assert again.window.across.sizes()[0] == kept[0]
     again.session.close()
+
+
+def test_a_sheet_without_effects_is_never_called_up_to_date(window, qtbot, tmp_path):
+    book = tmp_path / "words.csv"
+    book.write_text("Study,Remark\nA 2001,good\nB 2002,bad\nC 2003,fair\n", encoding="utf-8")
+    with qtbot.waitSignal(window.opened, timeout=20_000):
+        window.open_path(book)
+    qtbot.waitUntil(lambda: not window.session.busy and not window.session.stale, timeout=20_000)
+    assert window.state.state in ("empty", "failed")
+    assert window.findChild(QLabel, "stateWords").text() != "Up to date"
+
+
+def test_long_names_of_measures_are_not_cut(opened, qtbot):
+    session = opened.session
+    session.set_spec(replace(session.spec, measure="OR2DL"), "Measure")
+    settle(opened, qtbot)
+    header = opened.sheet.model.headerData(
+        opened.sheet.model.columnCount() - 1, Qt.Orientation.Horizontal
+    )
+    assert str(header).endswith("CI]")
+    assert len(str(header)) < 26

@@ -18,6 +18,8 @@ from metadesk.table import ROLES
 if TYPE_CHECKING:
     from metadesk.effects import Measure
 
+LONGEST_TITLE = 22  # characters that the chooser shows behind 'Automatic'
+
 
 class MeasureBox(QWidget):
     """A chooser with the measure's sentence and options; what cannot be formed says why."""
@@ -50,12 +52,13 @@ class MeasureBox(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
-        self._column.addWidget(label)
+        set_role(self.cards_button, "flat")
         row = QHBoxLayout()
         row.setSpacing(6)
-        row.addWidget(self.chooser, 1)
+        row.addWidget(label, 1)
         row.addWidget(self.cards_button)
         self._column.addLayout(row)
+        self._column.addWidget(self.chooser)
         self._column.addWidget(self._sentence)
         session.table_changed.connect(self.refresh)
         session.spec_changed.connect(self.refresh)
@@ -98,11 +101,11 @@ class MeasureBox(QWidget):
         from metadesk.effects import MEASURES
 
         model = QStandardItemModel(self)
+        found = MEASURES[suggested] if suggested else None
         automatic = QStandardItem(
-            self.tr("Automatic: {0}").format(_name(MEASURES[suggested]))
-            if suggested
-            else self.tr("Automatic")
+            self.tr("Automatic: {0}").format(_short_name(found)) if found else self.tr("Automatic")
         )
+        automatic.setToolTip(_name(found) if found else "")
         automatic.setData("", Qt.ItemDataRole.UserRole)
         model.appendRow(automatic)
         # those that can be formed come first, each part in the order of the catalogue
@@ -119,6 +122,7 @@ class MeasureBox(QWidget):
             self.chooser.setModel(model)
             at = self.chooser.findData(self._session.spec.measure)
             self.chooser.setCurrentIndex(max(at, 0))
+            self.chooser.setToolTip(str(self.chooser.currentData(Qt.ItemDataRole.ToolTipRole)))
 
     def _show_words(self, key: str, reason: str) -> None:
         from metadesk.effects import MEASURES
@@ -173,6 +177,11 @@ class MeasureBox(QWidget):
 
 def _name(measure: Measure) -> str:
     return f"{measure.title} ({measure.key})"
+
+
+def _short_name(measure: Measure) -> str:
+    """A name that is not cut in the chooser; the sentence below it says the rest."""
+    return measure.key if len(measure.title) > LONGEST_TITLE else _name(measure)
 
 
 def options_matter(key: str, have: set[str]) -> bool:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 Index = QModelIndex | QPersistentModelIndex
 ItemRole = Qt.ItemDataRole
 TICK = 0
+LONGEST_TITLE = 16  # characters; a longer name of a measure gives way to its short one
 SPARE_ROWS = 30
 ROOM_COLUMNS = 6
 LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -303,7 +304,8 @@ class SheetModel(QAbstractTableModel):
             return self.tr("Effect")
         from metadesk.effects import MEASURES  # numpy is loaded once there are effects
 
-        return MEASURES[self._prepared.measure].title
+        measure = MEASURES[self._prepared.measure]
+        return measure.title if len(measure.title) <= LONGEST_TITLE else measure.short
 
     def _scale_name(self) -> str:
         if self._prepared is None or self._prepared.effects is None:
