@@ -132,6 +132,12 @@ def test_the_calculator_asks_which_of_two_studies_it_is_and_writes_one_undoable_
     person.wait()
     assert person.session.undo_stack.count() == steps + 1
     assert person.study(3).used
+    table = person.session.table
+    a, c = (table.with_role(role).cells[3] for role in ("ai", "ci"))
+    assert 0 < a < c < 61
+    odds = (a / (60 - a)) / (c / (61 - c))
+    assert odds == pytest.approx(0.5, rel=0.2)
+    assert person.study(3).effect == pytest.approx(odds)
     person.session.undo_stack.undo()
     assert person.session.table == before
 

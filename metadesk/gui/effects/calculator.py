@@ -281,8 +281,11 @@ class RowCalculator(QDialog):
     def _route(self, solution: Solution) -> str | None:
         """The route that the typed values open by themselves, else the one the derived ones open.
 
-        What was worked out on the way need not stand in the sheet where the typed values suffice.
+        What was worked out on the way need not stand in the sheet where the typed values suffice,
+        unless the person had to say which of several studies it is.
         """
+        if self._found is not None and self._found.is_ambiguous:
+            return solution.route
         from metadesk.effects import MEASURES
 
         known = self.known()
@@ -306,8 +309,8 @@ class RowCalculator(QDialog):
         route = self._route(found) if found is not None else None
         if found is not None and route:
             for role in self._roles_of(route):
-                if role in found.values:
-                    cells.setdefault((self._row_id, role), found.values[role])
+                if role in found.values and role not in known:
+                    cells[self._row_id, role] = found.values[role]
         label = self._session.table.label(self._row_id)
         edit = write_row(self._session.table, cells, self.tr("Row calculator, {0}").format(label))
         if edit is not None:

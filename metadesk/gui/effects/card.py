@@ -8,7 +8,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
-from metadesk.gui.effects.needs import missing_needs, needed_words, searched
+from metadesk.gui.effects.needs import missing_needs, missing_words, needed_words, searched
 from metadesk.gui.effects.pictures import draw_picture
 from metadesk.gui.theme import tones
 
@@ -44,7 +44,7 @@ class MeasureCard(QAbstractButton):
     def foot(self) -> str:
         """The last line: what the measure needs, or which columns are missing."""
         if self.lacking:
-            return self.tr("Missing: {0}").format(needed_words(self.lacking))
+            return self.tr("Missing: {0}").format(missing_words(self.measure, self.lacking))
         return self.tr("From: {0}").format(self._way)
 
     def fits(self, words: list[str]) -> bool:

@@ -23,8 +23,26 @@ def missing_roles(measure: Measure, have: Collection[str]) -> tuple[str, ...]:
 
 
 def needed_words(needs: Collection[Need]) -> str:
-    """Needs as one line of words, each thing once."""
-    return ", ".join(dict.fromkeys(need.title for need in needs))
+    """Needs as one line of words: what both groups need is said once."""
+    groups: dict[str, list[str]] = {}
+    for need in needs:
+        base, _, group = need.title.partition(", group ")
+        groups.setdefault(base, []).append(group)
+    both = [base for base, found in groups.items() if len(found) > 1]
+    one = [
+        f"{base} in group {found[0]}" for base, found in groups.items() if found[0] in ("1", "2")
+    ]
+    one = [words for words in one if words.rpartition(" in group ")[0] not in both]
+    alone = [base for base, found in groups.items() if found == [""]]
+    shared = [f"{', '.join(both)} in both groups"] if both else []
+    return "; ".join([*shared, *one, *alone])
+
+
+def missing_words(measure: Measure, lacking: Collection[Need]) -> str:
+    """What to look for; a ready-made estimate may come with any of its measures of precision."""
+    if measure.routes[0].source == "estimate":
+        return "an estimate with its SE, confidence interval, z or P value"
+    return needed_words(lacking)
 
 
 def searched(measure: Measure) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPushButton
 
 from metadesk.effects import MEASURES
 from metadesk.gui.effects.cards import MeasureCards, about_measure
+from metadesk.gui.effects.needs import needed_words
 from metadesk.gui.effects.pictures import PICTURES, draw_picture
 from metadesk.gui.session import Session
 from metadesk.gui.theme import DARK, LIGHT
@@ -51,6 +52,16 @@ def test_cards_that_cannot_be_formed_name_the_missing_columns(cards) -> None:
     assert "Mean" in lacking.foot
     cards._mark(lacking)
     assert not cards.choose_button.isEnabled()
+
+
+def test_what_both_groups_need_is_said_once() -> None:
+    assert needed_words(MEASURES["OR"].needs) == "Events, Non-events in both groups"
+    assert needed_words(MEASURES["SMD1"].needs) == "Mean, Total in both groups; SD in group 2"
+    assert needed_words(MEASURES["ABT"].needs) == "Coefficient alpha; Number of items; Total"
+
+
+def test_a_ready_made_estimate_may_come_with_any_precision(cards) -> None:
+    assert "SE, confidence interval, z or P" in cards.card("HR").foot
 
 
 def test_the_search_leaves_the_cards_that_hold_every_word(cards) -> None:
