@@ -115,3 +115,24 @@ def test_the_plots_offered_are_those_of_the_sheet(person, bcg_book):
         person.qtbot.waitUntil(lambda: person.window.plot.page is not None, timeout=10_000)
     person.open(bcg_book)
     assert chooser.findData("forest") >= 0
+
+
+def test_a_wide_sheet_is_offered_to_be_lengthened(person, tmp_path):
+    file = tmp_path / "wide.csv"
+    file.write_text(
+        "id,sequence,y1,y2\n1,AB,8,5\n2,AB,14,10\n3,AB,6,0\n4,BA,3,6\n5,BA,7,9\n6,BA,9,8\n"
+    )
+    person.open(file)
+    if person.session.kind == "studies":
+        person.choose("sheetKind", "trial")
+        person.wait()
+    button = person.widget(QPushButton, "trialLengthen")
+    assert not button.isHidden()
+    button.click()
+    person.wait()
+    assert person.session.table.n_rows == 12
+    assert person.session.trial_result.design.key == "2x2"
+    assert button.isHidden()
+    person.session.undo_stack.undo()
+    person.wait()
+    assert person.session.table.n_rows == 6

@@ -72,6 +72,15 @@ class TrialPanel(QScrollArea):
         outcome.column.addWidget(self._combo("reference", self.tr("Compared with")))
         design = Section(self.tr("Design"), "trialDesignSection")
         design.column.addWidget(self._design)
+        self._wide_words = QLabel(self)
+        self._wide_words.setObjectName("trialWideWords")
+        self._wide_words.setWordWrap(True)
+        self.lengthen = QPushButton(self.tr("One row for each measurement"), self)
+        self.lengthen.setObjectName("trialLengthen")
+        self.lengthen.setAccessibleName(self.tr("One row for each measurement"))
+        self.lengthen.clicked.connect(self._lengthen)
+        design.column.addWidget(self._wide_words)
+        design.column.addWidget(self.lengthen)
         model = Section(self.tr("Model"), "trialModelSection")
         self._always = QLabel(self)
         self._always.setObjectName("trialAlways")
@@ -152,6 +161,22 @@ class TrialPanel(QScrollArea):
             changed = replace(spec, **{name: value})
             self._session.set_trial(changed, self.tr("Change {0}").format(title.lower()))
 
+    def _lengthen(self) -> None:
+        from metadesk.formats.wide import lengthen, wide_plan
+
+        plan = wide_plan(self._session.table)
+        if plan is not None:
+            self._session.apply(lengthen(self._session.table, plan))
+
+    def _show_wide(self) -> None:
+        """Offer to turn a sheet with one row a person into one row a measurement."""
+        from metadesk.formats.wide import wide_plan
+
+        plan = wide_plan(self._session.table)
+        self._wide_words.setText(plan.sentence if plan is not None else "")
+        for widget in (self._wide_words, self.lengthen):
+            widget.setVisible(plan is not None)
+
     # -- showing ----------------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -180,6 +205,7 @@ class TrialPanel(QScrollArea):
         )
         self._fill("patient", [(self.tr("all persons"), "")], persons(spec, table), spec.patient)
         self._show_design()
+        self._show_wide()
 
     def _fill(
         self, name: str, first: list[tuple[str, str]], names: tuple[str, ...], chosen: str

@@ -1,4 +1,4 @@
-"""Rows of trials with repeated measures: twice the same period, two sequences, a wrong treatment."""
+"""Rows of trials with repeated measures: a period twice, two sequences, a wrong treatment."""
 
 from __future__ import annotations
 
