@@ -1,6 +1,7 @@
 """Multilevel and multivariate models: equalities with simpler models, edges, laws."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -275,3 +276,37 @@ def test_estimated_effects_are_drawn_towards_the_mean(nested):
     fit = report_multilevel(QUIET, estimate_multilevel(QUIET, nested))
     own = nested.yi - fit.pooled.value
     assert np.all(np.abs(fit.blup - fit.pooled.value).max() < np.abs(own).max())
+
+
+def test_a_variance_per_level_with_one_correlation_finds_the_higher_of_two_maxima():
+    # Log odds ratios of survival at four occasions (Fine et al. 1993), rounded.
+    y = np.array([  # studies in rows, occasions in columns
+        -0.63, 0.14, -0.76, 0.52, 0.08, 0.77, 0.98, 1.34,
+        0.1, 0.37, 1.25, 1.93, 1.44, 1.66, 0.16, -0.57,
+        0.36, 0.78, 0.94, 0.39, 0.09, 0.36, 0.68, 0.39,
+        2.08, 0.58, -0.05, -0.52, 0.24, 0.25, -0.15, -0.53,
+        0.86, 0.65, 1.09, 0.7, -1.41, 0.09, 0.52, 2.46,
+        0.09, 0.27, 0.39, 0.26, 0.17, 0.49, 0.65, 1.36,
+        0.22, 0.18, 0.35, 0.61, 1.95, 0.98, 1.25, 1.25,
+        -0.24, 1.31, 0.84, -0.11, 0.11, -0.26, 0.12, 1.46,
+    ])  # fmt: skip
+    v = np.array([  # studies in rows, occasions in columns
+        0.95, 0.4, 0.51, 0.7, 0.25, 0.24, 0.28, 0.32,
+        0.12, 0.15, 0.46, 2.31, 0.59, 0.46, 0.57, 0.94,
+        0.38, 0.19, 0.27, 0.32, 0.08, 0.07, 0.11, 0.14,
+        0.62, 0.24, 0.37, 0.51, 0.23, 0.14, 0.16, 0.2,
+        0.38, 0.28, 0.42, 0.44, 2.45, 0.21, 0.43, 2.21,
+        0.04, 0.04, 0.05, 0.06, 0.05, 0.04, 0.07, 0.15,
+        0.88, 0.19, 0.23, 0.26, 0.66, 0.51, 1.21, 1.21,
+        4.12, 1.4, 0.86, 0.56, 0.56, 0.37, 0.53, 1.3,
+    ])  # fmt: skip
+    time = np.tile(np.arange(1, 5), 16)
+    X = (time[:, None] == np.arange(1, 5)).astype(float)
+    factors = {"study": np.repeat(np.arange(16), 4), "time": time}
+    data = DependentData.of(y, v, X=X, names=("t1", "t2", "t3", "t4"), factors=factors)
+    spec = Multilevel(random="time | study", structure="HCS", profile=False)
+    fit = fit_multilevel(spec, data)
+    apart = fit_multilevel(replace(spec, structure="DIAG"), data)
+    found = {part.name: part.estimate for part in fit.components}
+    assert found["rho"] == pytest.approx(1.0, abs=1e-6)
+    assert fit.statistics.logLik > apart.statistics.logLik + 1.0

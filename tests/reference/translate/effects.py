@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from metadesk.effects.conversions.tables import (
     table_from_phi,
 )
 from metadesk.effects.conversions.wald import from_wald
+from metadesk.effects.measures import MEASURES
 from metadesk.effects.transforms import transformation
 
 
@@ -33,16 +35,49 @@ def effects_from_spec(case: Case) -> EffectSizes:
     if spec.get("es"):
         es = spec["es"]
         columns = {role: case.column(name)[rows] for role, name in es["roles"].items()}
-        return compute(es["measure"], columns, _options(es))
+        return effects_with_options(es, columns)
     given = [role for role in ("yi", "vi", "sei") if spec.get(role)]
     columns = {role: case.column(spec[role])[rows] for role in given}
     return compute("GEN", columns)
 
 
+# Other names that the reference knows for a measure.
+_SAME = {"OR2D": "OR2DL", "D2OR": "D2ORL", "AUC": "CLES", "AUCN": "CLESN"}
+
+
+def effects_with_options(es: dict[str, Any], columns: dict[str, np.ndarray]) -> EffectSizes:
+    """yi and vi by the spec's measure and options, SDs of zero as the reference takes them.
+
+    We leave out a row with an SD of 0 and say why. The reference computes on: differences and
+    ratios of means get a variance that is 0 where both SDs are; standardised effects are not
+    defined there. A minute SD has both in the limit.
+    """
+    measure = _SAME.get(es["measure"], es["measure"])
+    spread = [role for role in ("sd1i", "sd2i", "sdi") if role in columns]
+    zero = {role: columns[role] == 0.0 for role in spread}
+    if not any(z.any() for z in zero.values()):
+        return compute(measure, columns, _options(es))
+    minute = {role: np.where(zero[role], _MINUTE, columns[role]) for role in spread}
+    found = compute(measure, {**columns, **minute}, _options(es))
+    lost = np.all([zero[role] for role in spread], axis=0) & (np.abs(found.yi) > 1e50)
+    if measure in ("RPB", "ZPB", "RBIS", "ZBIS", "CLESN"):  # of an endless d
+        lost |= np.all([zero[role] for role in spread], axis=0)
+    if measure in ("VR", "VRC", "CVR", "CVRC", "SDLN", "CVLN"):  # the logarithm of 0
+        lost |= np.any([zero[role] for role in spread], axis=0)
+    yi, vi = np.where(lost, np.nan, found.yi), np.where(lost, np.nan, found.vi)
+    vi = np.where(vi < 1e-150, 0.0, vi)
+    return replace(found, yi=yi, vi=vi)
+
+
+_MINUTE = 1e-100
+
+
 def _options(es: dict[str, Any]) -> dict[str, Any]:
     """The spec's options; tetrachoric correlations stop where the reference's search stops."""
-    options = dict(es.get("options") or {})
-    if es["measure"] in ("RTET", "ZTET"):
+    measure = _SAME.get(es["measure"], es["measure"])
+    known = {field.name for field in fields(MEASURES[measure].options)}
+    options = {k: v for k, v in (es.get("options") or {}).items() if k in known}
+    if measure in ("RTET", "ZTET"):
         options["search"] = "coarse"
     return options
 
@@ -57,6 +92,9 @@ _SIZE_ALONE = {
 }  # fmt: skip
 
 
+_KEEP = {"IRSD": {"drop00": False}}  # leaving out does not touch the sizes
+
+
 def _variances(case: Case, got: EffectSizes) -> np.ndarray:
     """Variances, with those that the reference gives to rows without an estimate."""
     es = case.spec.get("es")
@@ -68,7 +106,7 @@ def _variances(case: Case, got: EffectSizes) -> np.ndarray:
         role: np.where(np.isnan(values), filler[role], values) if role in filler else values
         for role, values in columns.items()
     }
-    again = compute(es["measure"], filled, _options(es))
+    again = compute(es["measure"], filled, {**_options(es), **_KEEP.get(es["measure"], {})})
     return np.where(np.isnan(got.yi), again.vi, got.vi)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from cases import Case, runs
 
-from metadesk.effects.compute import compute
 from metadesk.effects.dependence import (
     BlockCovariance,
     constructed_covariance,
@@ -27,6 +26,7 @@ from metadesk.models.meta.multilevel import (
     robust_errors,
 )
 from metadesk.models.meta.wald import joint_test
+from translate.effects import effects_with_options
 
 LME4_RELATIVE = ("UM.FS", "CM.AL", "PLO", "IRLN")
 
@@ -262,7 +262,7 @@ def dependent(case: Case) -> DependentData:
     if "es" in spec:
         es = spec["es"]
         roles = {role: case.column(name) for role, name in es["roles"].items()}
-        made = compute(es["measure"], roles, es.get("options", {}))
+        made = effects_with_options(es, roles)
         yi, own = made.yi, made.vi
     else:
         yi, own = case.column(spec["yi"]), None

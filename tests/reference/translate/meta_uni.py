@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from cases import Case, runs
 
-from metadesk.effects.compute import compute
 from metadesk.effects.transforms import harmonic_mean, transformation
 from metadesk.models import FitResult, Omnibus
 from metadesk.models.meta.blups import study_effects as true_effects
@@ -39,6 +38,7 @@ from metadesk.models.meta.random_effects import RandomEffects, fit_random
 from metadesk.models.meta.scale import LocationScale, fit_location_scale
 from metadesk.models.meta.subgroups import Subgroup, SubgroupAnalysis, analyse_subgroups
 from metadesk.models.meta.two_arms import TwoArms
+from translate.effects import effects_with_options
 
 FIXED = ("EE", "FE", "CE")
 TEST = {"z": "z", "t": "t", "knha": "hksj", "adhoc": "hksj-guarded"}
@@ -58,7 +58,7 @@ def effects_of(case: Case, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
         return case.column(spec["yi"])[rows], vi[rows], None
     es = spec["es"]
     columns = {role: case.column(name)[rows] for role, name in es["roles"].items()}
-    found = compute(es["measure"], columns, es.get("options", {}))
+    found = effects_with_options(es, columns)
     return found.yi, found.vi, found.ni
 
 
@@ -107,6 +107,8 @@ def data_of(case: Case) -> tuple[MetaData, np.ndarray]:
         good &= np.isfinite(weights)
         weights = weights[good]
     rows, ni = rows[good], None if ni is None else ni[good]
+    sure = good & (vi == 0.0)  # we refuse a variance of 0; the reference takes it where it can
+    vi = np.where(sure, 1e-20 * np.median(vi[good]), vi)
     slab = [f"row {i + 1}" for i in rows]
     return MetaData.of(yi[good], vi[good], slab=slab, ni=ni, weights=weights), rows
 
@@ -153,7 +155,11 @@ def statistics(fit: FitResult) -> dict[str, Any]:
     spread = {
         name: getattr(h, name) for name in ("tau2", "se_tau2", "I2", "H2", "QE", "QE_df", "QEp")
     }
-    return {**spread, **asdict(fit.statistics)}
+    found = {**spread, **asdict(fit.statistics)}
+    if h.QE > 1e15 * h.QE_df:  # variances of 0: the reference gives no Q and no saturated model
+        found |= dict.fromkeys(("I2", "H2", "QE", "QEp"))
+        found["deviance"] = -2.0 * fit.statistics.logLik
+    return found
 
 
 def tau2_limits(fit: FitResult) -> dict[str, float]:

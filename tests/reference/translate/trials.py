@@ -35,16 +35,28 @@ def trial(case: Case, *, words_allowed: bool = False) -> TrialData:
     spec = case.spec
     known = {f.name for f in fields(Roles)}
     roles = {role: column for role, column in spec["roles"].items() if role in known}
-    for role in ("trials", "offset"):
-        if spec.get(role):
-            roles[role] = spec[role]
     table = selected(case)
+    if spec.get("trials"):  # rows without a trial say nothing
+        roles["trials"] = spec["trials"]
+        some = [cell is None or float(cell) != 0.0 for cell in table[spec["trials"]]]
+        table = {n: [c for c, s in zip(cs, some, strict=True) if s] for n, cs in table.items()}
+    if spec.get("offset"):
+        roles["offset"], table = offset(spec["offset"], table)
     return TrialData.from_columns(
         table,
         Roles(outcome=spec["outcome"], **roles),
         words_allowed=words_allowed,
         repeated=True,
     )
+
+
+def offset(text: str, table: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The column that enters the predictor as it stands; ``log(x)`` is made from x."""
+    inner = text.removeprefix("log(").removesuffix(")")
+    if inner == text:
+        return text, table
+    logs = [None if cell is None else repr(math.log(float(cell))) for cell in table[inner]]
+    return text, {**table, text: logs}
 
 
 def selected(case: Case) -> dict[str, list[str | None]]:
@@ -273,6 +285,9 @@ def structure_block(fit: Any, strata: list[str], kind: str) -> dict[str, Any]:
 
 def generalised_spec(case: Case, **more: Any) -> GeneralisedMixed:
     family = case.spec.get("family", "binomial")
+    usual = "logit" if family in ("binomial", "ordinal") else "log"
+    if case.spec.get("link") not in (None, usual):
+        raise ValueError(f"no {case.spec['link']} link for {family} outcomes")
     return GeneralisedMixed(
         fixed=fixed_terms(case.spec), random_terms=random_terms(case.spec), family=family, **more
     )
@@ -399,13 +414,14 @@ def separation(case: Case) -> dict[str, object]:
     data = trial(case)
     fit = fit_generalised(generalised_spec(case), data)
     flagged = bool(fit.separated)
+    named = [term for term in fit.separated if term.startswith(f"{data.roles.treatment}[")]
     counts: dict[str, dict[str, int]] = {}
     for word, y in zip(data.treatment.words(), data.outcome, strict=True):
         cell = counts.setdefault(str(word), {"0": 0, "1": 0})
         cell[str(int(y))] += 1
     return {
         "must_flag_separation": flagged,
-        "separated_terms": list(fit.separated),
+        "separated_terms": named or list(fit.separated),
         "finite_estimate_expected": not flagged,
         "counts": counts,
     }

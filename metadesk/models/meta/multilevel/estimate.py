@@ -132,14 +132,38 @@ def _block_codes(data: DependentData) -> list[IntVector]:
     return [codes]
 
 
+_TIGHT = 0.95
+"""The correlation of the second start."""
+
+
 def maximise(machine: Machine, progress: Progress = SILENT) -> Fit:
-    """Find the maximum from a start that splits the excess variance; the edges are checked.
+    """Find the maximum from a start that splits the excess variance.
+
+    Where variances that share one correlation end at an edge, a second start with a tight
+    correlation is tried too: such likelihoods can have one maximum with variances of zero and a
+    higher one with a correlation of one.
+    """
+    start = _start(machine)
+    fit = _settle(machine, start, progress)
+    covariance = machine.covariance
+    shared = 0 < start.size - covariance.n_tau < covariance.n_tau
+    if not (fit.boundary and shared) or covariance.unstructured:
+        return fit
+    tight = np.full(start.size - covariance.n_tau, _TIGHT)
+    start[covariance.n_tau :] = covariance.free(tight)
+    other = _settle(machine, start, progress)
+    gain = other.found.log_likelihood - fit.found.log_likelihood
+    return other if gain > 1e-8 else fit
+
+
+def _settle(machine: Machine, start: FloatVector, progress: Progress) -> Fit:
+    """Climb; a component that arrives at an edge is checked there.
 
     A standard deviation of zero and a correlation at the end of its range are always stationary,
     so a component that arrives there is accepted only if the score of its variance (or correlation)
     does not point back inside; else it starts again from within.
     """
-    fit = climb(machine, _start(machine), None, progress)
+    fit = climb(machine, start, None, progress)
     for _ in range(3):
         edge = _edges(machine, fit.phi)
         if not edge:
