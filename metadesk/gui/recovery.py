@@ -128,7 +128,7 @@ class Recovery(QObject):
         box.setObjectName("restoreBox")
         box.setIcon(QMessageBox.Icon.Question)
         box.setText(self.tr("metadesk closed unexpectedly."))
-        name = journal.name or self.tr("a new sheet")
+        name = f"'{journal.name}'" if journal.name else self.tr("a new sheet")
         words = self.tr("Your unsaved changes of {0} from {1} can be restored.")
         box.setInformativeText(words.format(name, _when(journal.when)))
         restore = box.addButton(self.tr("Restore"), QMessageBox.ButtonRole.AcceptRole)

@@ -90,7 +90,8 @@ class Saver(QObject):
         box = QMessageBox(self._window)
         box.setObjectName("leaveBox")
         box.setIcon(QMessageBox.Icon.Question)
-        name = self._session.path.name if self._session.path else self.tr("the new sheet")
+        path = self._session.path
+        name = f"'{path.name}'" if path else self.tr("the new sheet")
         box.setText(self.tr("Save your changes of {0}?").format(name))
         box.setInformativeText(self.tr("Without saving, what you changed is lost."))
         save = box.addButton(self.tr("Save"), QMessageBox.ButtonRole.AcceptRole)

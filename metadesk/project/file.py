@@ -7,6 +7,7 @@ looks of figures stand as JSON text in the sheet ``metadesk``, which Excel does 
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,8 @@ def read_project(path: Path) -> Project | None:
     FileProblem
         If the file cannot be read, or was saved by a newer metadesk.
     """
+    if path.is_file() and not _may_hold_project(path):
+        return None
     return project_in(read_workbook(path))
 
 
@@ -103,6 +106,15 @@ def _chunks(text: str) -> list[str]:
     """The text in pieces that fit a cell, with guards that keep outer blanks and first signs."""
     safe = text.replace("_x", "\\u005fx")  # '_x0041_' is a letter to a spreadsheet
     return [f":{safe[at : at + CHUNK]}:" for at in range(0, len(safe), CHUNK)]
+
+
+def _may_hold_project(path: Path) -> bool:
+    """Whether a file has a sheet of our name, without reading its sheets."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as package:
+        place = "xl/workbook.xml"
+        return place in package.namelist() and f'"{HIDDEN}"'.encode() in package.read(place)
 
 
 def _hidden_text(book: Workbook) -> str | None:

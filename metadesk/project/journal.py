@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metadesk.errors import FileProblem
-from metadesk.project.plain import project_from_plain, project_plain
+from metadesk.project.plain import in_pieces, project_from_plain, project_plain
 from metadesk.project.project import Project
 from metadesk.saving import save_bytes
 
@@ -49,7 +49,7 @@ def write_journal(journal: Journal, path: Path) -> Path:
         "when": journal.when,
         "project": project_plain(journal.project),
     }
-    return save_bytes(path, json.dumps(plain, separators=(",", ":")).encode("ascii"))
+    return save_bytes(path, in_pieces(plain).encode("ascii"))
 
 
 def read_journal(path: Path) -> Journal:

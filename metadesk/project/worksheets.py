@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metadesk.formats.layout import Grid, trimmed
-from metadesk.reports.cells import FONT, FONT_SIZE, clean, put_text, width_of
+from metadesk.reports.cells import FONT, FONT_SIZE, FORMULA_STARTS, clean, put_text, width_of
 from metadesk.table import StudyTable, Value, shown
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ WHOLE = 2**53  # whole numbers up to this are the same in a workbook
 SMALLEST, LARGEST = 2.3e-308, 9.99e307  # the ends of what Excel takes for a number
 GREY, HEADER_FILL = "808080", "E8EEF6"
 HEADER, EXCLUDED = "metadesk header", "metadesk left out"
+READ_AS_MORE = (*FORMULA_STARTS, "#")  # begins a formula or an error to a spreadsheet
 TAKEN = ("metadesk", "history")
 """Titles in lower case that no sheet of a person gets: our own, and one that Excel keeps."""
 
@@ -60,9 +61,12 @@ def add_worksheet(book: Workbook, table: StudyTable, title: str) -> None:
         number = number_of(value)
         if number is not None and not style:
             return number
+        text = "" if number is not None else _ESCAPE.sub("_x005F_", clean(shown(value)))
+        if text and not style and not text.startswith(READ_AS_MORE):
+            return text
         made = WriteOnlyCell(sheet, number)
         if number is None:
-            put_text(made, _ESCAPE.sub("_x005F_", shown(value)))
+            put_text(made, text)
         if style:
             made.style = style
         return made

@@ -32,6 +32,7 @@ same_folder = settings(max_examples=25, deadline=None, suppress_health_check=lis
 def test_the_text_of_a_project_is_read_as_the_same_project(project) -> None:
     text = project_text(project)
     assert text.isascii()
+    assert text == json.dumps(project_plain(project), separators=(",", ":"))
     again = read_project_text(text)
     assert again == project
     assert project_text(again) == text  # 1 stays 1, 1.0 stays 1.0, true stays true
