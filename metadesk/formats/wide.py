@@ -17,7 +17,10 @@ from metadesk.table.cells import Value
 from metadesk.table.edits import Edit, ReplaceTable
 
 MARKS = ("-", "/", " ", ",", ";", "_", ">")
-_NUMBERED = re.compile(r"(.*?)[ _.\-]*(?:period|per|p|visit|v|t)?[ _.\-]*([1-9])$", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(.*?)(?:[ _.\-]+(?:period|per|p|visit|v|t))?[ _.\-]*([1-9])$", re.IGNORECASE
+)
+BARE = frozenset({"", "period", "per", "p", "visit", "v", "t"})
 MOST_PERIODS = 9
 
 
@@ -58,9 +61,9 @@ def wide_plan(table: StudyTable) -> WidePlan | None:
     for column in rest:
         found = _NUMBERED.match(column.name.strip())
         if found:
-            stems.setdefault(found.group(1).strip(" _.-") or "Outcome", {})[int(found.group(2))] = (
-                column
-            )
+            stem = found.group(1).strip(" _.-")
+            stem = "Outcome" if stem.lower() in BARE else stem
+            stems.setdefault(stem, {})[int(found.group(2))] = column
     series = {
         stem: tuple(columns[i] for i in sorted(columns))
         for stem, columns in stems.items()

@@ -6,7 +6,7 @@ Nobody writes a form by hand: :func:`metadesk.options.options_of` says what ther
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -166,6 +166,11 @@ class OptionsForm(QWidget):
     def field(self, name: str) -> QWidget:
         """The widget of one option."""
         return self._fields[name]
+
+    def set_idle(self, names: Collection[str]) -> None:
+        """Switch the options of these names off and all others on."""
+        for name, field in self._fields.items():
+            field.setEnabled(name not in names)
 
     def show_values(self, values: Mapping[str, Any]) -> None:
         """Show these values without telling anybody."""

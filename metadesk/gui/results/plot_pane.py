@@ -110,6 +110,7 @@ class PlotPane(QWidget):
         self._plots.setObjectName("plotChooser")
         self._plots.setAccessibleName(self.tr("Kind of plot"))
         self._plots.setMaximumWidth(240)
+        self._plots.setMinimumContentsLength(16)
         self._plots.hide()
         self._plots.activated.connect(self._choose_plot)
         self._percent = self._button(

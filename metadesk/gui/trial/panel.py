@@ -191,6 +191,7 @@ class TrialPanel(QScrollArea):
         marked = spec.roles.get("response") or table.roles.get("response", "")
         found = treatments(spec, table)
         automatic = self.tr("automatic")
+        self._enable(spec)
         self._fill("outcome", [(marked or self.tr("none marked"), "")], outcome_columns(table),
                    spec.outcome)  # fmt: skip
         for name in ("active", "reference"):
@@ -206,6 +207,14 @@ class TrialPanel(QScrollArea):
         self._fill("patient", [(self.tr("all persons"), "")], persons(spec, table), spec.patient)
         self._show_design()
         self._show_wide()
+
+    def _enable(self, spec: TrialSpec) -> None:
+        """Only what can change the numbers of this sheet can be changed."""
+        from metadesk.gui.trial.choices import idle_choices
+
+        idle = idle_choices(spec, self._session.table, self._session.trial_prepared)
+        for form in self._forms:
+            form.set_idle(idle)
 
     def _fill(
         self, name: str, first: list[tuple[str, str]], names: tuple[str, ...], chosen: str
@@ -230,7 +239,8 @@ class TrialPanel(QScrollArea):
             return
         d = prepared.design
         lines = [f"<b>{d.title[:1].upper()}{d.title[1:]}</b>"]
-        lines.append(self.tr("{0} persons, {1} rows").format(d.n_subjects, d.n_rows))
+        people = self.tr("{0} persons, {1} rows").format(d.n_subjects, d.n_rows)
+        lines.append(people if d.n_subjects > 1 else self.tr("{0} rows").format(d.n_rows))
         if d.n_missing:
             lines.append(self.tr("{0} planned periods have no outcome").format(d.n_missing))
         if prepared.roles.period and d.n_subjects > 1:
