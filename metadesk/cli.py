@@ -145,11 +145,11 @@ def _given_spec(asked: argparse.Namespace) -> AnySpec | None:
 def _read(asked: argparse.Namespace, given: AnySpec | None) -> tuple[StudyTable, AnySpec | None]:
     """The sheet, and the request saved with it where no word asks for another kind of analysis."""
     from metadesk.analysis.trial_spec import TrialSpec
-    from metadesk.formats import read_sheet, read_workbook
-    from metadesk.project.file import project_in, sheet_in
+    from metadesk.formats import read_sheet
+    from metadesk.project.file import read_project, sheet_in
 
     name = asked.sheet or (given.sheet if given else "") or None
-    project = project_in(read_workbook(asked.file))
+    project = read_project(asked.file)
     if project is None:
         return read_sheet(asked.file, name), None
     if project.remark:
