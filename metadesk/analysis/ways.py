@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from metadesk.table import Problem
 
 DISAGREE = "Two ways disagree"
 APPROXIMATE, CONVERTED = "≈", "†"
+MOST_PROBLEMS = 500  # nobody reads more, and a very long sheet must not keep the worker busy
 AS_IT_STANDS = ("yi_vi", "yi_sei")
 CONVERTED_ROLES = ("p1i", "p2i", "se1i", "se2i", "lb", "ub", "med", "q1_", "q3_", "min", "max")
 NO_ROUTE = ("Missing:", "The row has no values")
@@ -140,7 +142,11 @@ def rescues_of(prepared: Prepared, row: int) -> tuple[Rescue, ...]:
 
 
 def row_problems(prepared: Prepared) -> Iterator[Problem]:
-    """Rows where two ways disagree, and rows that one more value would save."""
+    """Rows where two ways disagree, and rows that one more value would save; not endlessly many."""
+    yield from islice(_row_problems(prepared), MOST_PROBLEMS)
+
+
+def _row_problems(prepared: Prepared) -> Iterator[Problem]:
     for i, study in enumerate(prepared.studies):
         if study.empty or study.by_person:
             continue

@@ -69,6 +69,16 @@ def test_ways_that_disagree_and_rows_that_can_be_saved_are_problems() -> None:
     assert "Events, group 2" in found["no_effect"].remedy
 
 
+def test_a_very_long_sheet_lists_no_more_problems_than_a_person_reads() -> None:
+    k = 2000
+    table = make_table(
+        {"a": [1] * k, "n": [9] * k, "c": [2] + [None] * (k - 1), "m": [9] * k},
+        {"a": "ai", "n": "n1i", "c": "ci", "m": "n2i"},
+    )
+    found = list(row_problems(prepare(default_spec(), table)))
+    assert len(found) == 500
+
+
 def test_a_saving_cell_gives_the_effect() -> None:
     before = prepared()
     (role,) = rescues_of(before, 2)[0].roles
