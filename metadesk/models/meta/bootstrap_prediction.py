@@ -12,6 +12,7 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatVector
 
 _LEVELS = 200
+_BLOCK = 1_000_000  # numbers in one block of draws
 _DRAWS = 50_000
 
 
@@ -39,11 +40,19 @@ def nnf_interval(
     tail = 0.5 / _DRAWS
     u = np.concatenate([[tail], (np.arange(_LEVELS) + 0.5) / _LEVELS, [1.0 - tail]])
     a = 1.0 / data.vi
-    t = np.array([solve_generalised_q(kernel, a, 1.0 - float(p))[0] for p in u])
+    t = np.empty(u.size)
+    for i, p in enumerate(u):
+        progress.step(0.2 + 0.4 * i / u.size, "Confidence distribution of tau²")
+        t[i] = solve_generalised_q(kernel, a, 1.0 - float(p))[0]
     progress.step(0.6, "Draws of a new study's effect")
     rng = np.random.default_rng(seed)
     drawn = np.interp(rng.random(_DRAWS), u, t)
-    mean, se = _mean_and_se(data, drawn)
+    size = max(1, _BLOCK // data.k)
+    parts = []
+    for first in range(0, _DRAWS, size):
+        progress.step(0.6 + 0.4 * first / _DRAWS, "Draws of a new study's effect")
+        parts.append(_mean_and_se(data, drawn[first : first + size]))
+    mean, se = (np.concatenate(piece) for piece in zip(*parts, strict=True))
     new = mean + rng.standard_normal(_DRAWS) * np.sqrt(drawn)
     new += rng.standard_t(data.k - 1, _DRAWS) * se
     ends = np.quantile(new, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metadesk.models.meta.glmm.families import Likelihood
+from metadesk.models.meta.glmm.families import Likelihood, Terms
 from metadesk.models.meta.glmm.quadrature import Local, integrate
 from metadesk.numerics.progress import SILENT, Progress
-from metadesk.numerics.types import FloatMatrix, FloatVector
+from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 LARGEST_SCALE = 12.0
 """Standard deviation of log odds (or log rates) beyond which an estimate counts as infinite."""
@@ -105,6 +105,31 @@ def evaluate(
     return integrate(problem.family, eta, problem.z, point.scales, nodes, start, exact=exact)
 
 
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A likelihood that asks before each evaluation whether to go on.
+
+    Exact conditional likelihoods of many large tables take a second a step; nobody who has given
+    up shall wait for the rest of it.
+    """
+
+    family: Likelihood
+    progress: Progress
+
+    def terms(self, eta: FloatMatrix) -> Terms:
+        """Log-likelihood, score and curvature of every row."""
+        self.progress.step(0.5, "Maximising the likelihood")
+        return self.family.terms(eta)
+
+    def saturated(self) -> FloatMatrix:
+        """Return the log-likelihood with a free linear predictor for every row."""
+        return self.family.saturated()
+
+    def take(self, units: IntVector) -> Likelihood:
+        """Return the same likelihood for some of the units, watched as well."""
+        return Watched(self.family.take(units), self.progress)
+
+
 def maximise(
     problem: Problem,
     start: Point,
@@ -122,7 +147,8 @@ def maximise(
     """
     scale = np.sqrt(np.mean(problem.design**2, axis=(0, 1)))
     scale = np.where(scale > 0, scale, 1.0)
-    scaled = replace(problem, design=problem.design / scale)
+    family = Watched(problem.family, progress)
+    scaled = replace(problem, design=problem.design / scale, family=family)
     point = replace(start, beta=start.beta * scale)
     local = evaluate(scaled, point, nodes, None, exact)
     converged, count = False, 0
