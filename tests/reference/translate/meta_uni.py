@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import operator
+import re
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -275,16 +276,20 @@ def _factors(term: Continuous | Factor | Interaction) -> list[str]:
 
 
 def derived(case: Case, name: str) -> np.ndarray:
-    """A column, or one that the cases derive from the table in their call (``dat$x <- ...``)."""
+    """A column, or one that the case's call makes from the table (``dat$x <- 2*dat$y + 3``)."""
     if name in case.table:
         return case.column(name)
-    made = {
-        "ablat2": lambda: 2 * case.column("ablat") + 3,
-        "one": lambda: 0 * case.column("ablat") + 1,
-    }
-    if name in made:
-        return made[name]()
-    return np.array([float(w == "random") for w in case.words("alloc")])
+    made = re.search(rf"dat\${re.escape(name)} <- ([^;]+);", case.raw["call"])
+    if made is None:
+        raise ValueError(f"no column {name}, and the call does not make it")
+    k = len(next(iter(case.table.values())))
+    text = made.group(1).strip()
+    alike = re.fullmatch(r'(?:as\.numeric|as\.integer)\(dat\$([\w.]+) == "?([^"]*)"?\)', text)
+    if alike:
+        column, level = alike.groups()
+        return np.array([float(same(w) == same(level)) for w in case.words(column)])
+    values = {column: case.column(column) for column in case.table}
+    return np.broadcast_to(np.asarray(expression(text.replace("dat$", ""), values), float), (k,))
 
 
 def derived_words(case: Case, name: str) -> np.ndarray:
