@@ -37,8 +37,8 @@ class BubbleOptions:
     show_reference: bool = flag("Line of no effect", True)
     labels: str = choice("Names of the studies", LABELS, "room")
     x_title: str = text("Words under the axis", help="Without them, the moderator's name.")
-    width: float = number("Width, points", 420.0, minimum=160.0, maximum=1600.0)
-    height: float = number("Height, points", 290.0, minimum=120.0, maximum=1200.0)
+    width: float = number("Width, points", 520.0, minimum=160.0, maximum=1600.0)
+    height: float = number("Height, points", 320.0, minimum=120.0, maximum=1200.0)
     font_size: float = number("Size of type, points", 8.0, minimum=4.0, maximum=24.0)
     bubble_size: float = number(
         "Size of the marks, times the usual", 1.0, minimum=0.2, maximum=4.0, advanced=True

@@ -1,0 +1,129 @@
+"""What the data can carry, what a model expects, and models beside the main one."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from metadesk.analysis.engine import fit, prepare, run
+from metadesk.analysis.expected import expected_along, expected_at, number_columns
+from metadesk.analysis.spec import AnalysisSpec
+from metadesk.analysis.suitability import Carried, carried, why_not
+from metadesk.errors import Cancelled, SpecProblem
+from metadesk.models.meta import MODELS
+from metadesk.numerics.progress import Progress
+from metadesk.reports.model_tables import model_tables
+from metadesk.table import make_table
+
+COUNTS = frozenset({"study", "ai", "n1i", "ci", "n2i"})
+
+
+@pytest.mark.parametrize(
+    ("model", "found", "words"),
+    [
+        ("mh", Carried("GEN", frozenset({"yi", "vi"}), 5, False), "events and totals"),
+        ("peto", Carried("RR", COUNTS, 5, False), "odds ratio"),
+        ("glmm", Carried("RR", COUNTS, 5, False), "the measure here is risk ratio"),
+        ("mixed", Carried("RR", COUNTS, 2, False), "at least 3 studies; there are 2"),
+        ("multilevel", Carried("RR", COUNTS, 5, False), "Every study has one row"),
+    ],
+)
+def test_a_model_that_the_data_cannot_carry_says_why(model, found, words) -> None:
+    assert words in why_not(MODELS[model], found)
+
+
+@pytest.mark.parametrize("entry", list(MODELS), ids=lambda m: m.key)
+def test_every_model_can_be_carried_by_some_data(entry) -> None:
+    roles = COUNTS | {"xi", "ni", "x1i", "t1i", "x2i", "t2i"}
+    measure = entry.measures[0] if entry.measures else "OR"
+    assert why_not(entry, Carried(measure, frozenset(roles), 10, True)) == ""
+
+
+def test_every_model_stands_on_one_shelf() -> None:
+    shelves = {m.key: m.shelf for m in MODELS}
+    assert shelves["glmm"] == shelves["multilevel"] == shelves["mixed"] == "mixed"
+    assert shelves["mh"] == shelves["peto"] == "fixed"
+    assert shelves["hc"] == "random"
+
+
+def test_rows_of_one_study_are_seen(bcg) -> None:
+    assert not carried(bcg, "RR", 13).several_rows
+    table = make_table({"study": ["A", "A", "B"], "y": [1, 2, 3], "v": [1, 1, 1]},
+                       {"study": "study", "y": "yi", "v": "vi"})  # fmt: skip
+    assert carried(table, "GEN", 3).several_rows
+
+
+@pytest.fixture(scope="module")
+def explained(bcg):
+    return run(AnalysisSpec(model="mixed", moderators="~ ablat + factor(alloc)"), bcg)
+
+
+def test_typed_places_need_every_moderator_and_the_right_kind(explained) -> None:
+    assert number_columns(explained) == ("ablat",)
+    with pytest.raises(SpecProblem, match="needs a value of alloc"):
+        expected_at(explained, [{"ablat": 33}])
+    with pytest.raises(SpecProblem, match="is a number in this model"):
+        expected_at(explained, [{"ablat": "north", "alloc": "random"}])
+    with pytest.raises(SpecProblem, match="no moderator 'year'"):
+        expected_at(explained, [{"ablat": 33, "alloc": "random", "year": 1960}])
+
+
+def test_the_expected_effect_is_linear_along_a_number(explained) -> None:
+    at, held = expected_along(explained, "ablat", [10.0, 20.0, 30.0])
+    assert np.diff(at.pred, 2) == pytest.approx([0.0], abs=1e-12)
+    assert "alloc averaged evenly" in held
+
+
+def test_an_impossible_place_is_said_in_the_table(bcg) -> None:
+    spec = AnalysisSpec(model="mixed", moderators="~ ablat", predict_at=({"ablat": "x"},))
+    table = next(t for t in model_tables(run(spec, bcg)) if t.key == "predictions")
+    assert table.rows == ()
+    assert "is a number" in table.notes[0]
+
+
+def test_best_predictions_lie_between_the_study_and_what_the_model_expects(explained) -> None:
+    for s in explained.used:
+        low, high = sorted((s.yi, s.fitted))
+        assert low - 1e-12 <= s.blup <= high + 1e-12
+
+
+def test_the_fingerprint_knows_the_moderators_values(bcg) -> None:
+    from metadesk.table import SetCells
+
+    spec = AnalysisSpec(model="mixed", moderators="~ ablat")
+    column = bcg.column("ablat")
+    changed, _ = SetCells(((bcg.row_ids[0], column.id, 45.0),)).apply(bcg)
+    assert prepare(spec, bcg).fingerprint != prepare(spec, changed).fingerprint
+    plain = AnalysisSpec()
+    assert prepare(plain, bcg).fingerprint == prepare(plain, changed).fingerprint
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        AnalysisSpec(measure="OR", model="glmm", model_options={"model": "CM.EL"}),
+        AnalysisSpec(model="random", model_options={"prediction": "nnf"}),
+        AnalysisSpec(model="mixed", moderators="~ ablat", permutations=5000),
+        AnalysisSpec(model="multilevel", model_options={"random": "1 | alloc/effect"}),
+    ],
+    ids=["conditional likelihood", "bootstrap", "permutations", "profiles"],
+)
+def test_a_long_fit_stops_in_the_middle(bcg, spec) -> None:
+    steps, stop = [], threading.Event()
+
+    def report(fraction: float, what: str) -> None:
+        steps.append(what)
+        if len(steps) > 4:
+            stop.set()
+
+    with pytest.raises(Cancelled):
+        fit(prepare(spec, bcg), Progress(report, stop.is_set))
+    assert len(steps) <= 6
+
+
+def test_a_permutation_test_of_other_models_is_refused_in_a_note(bcg) -> None:
+    found = run(AnalysisSpec(model="fixed", permutations=199), bcg)
+    assert found.permutation is None
+    assert any(n.code == "no-permutation" for n in found.notes)
