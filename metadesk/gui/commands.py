@@ -111,8 +111,9 @@ def _analysis(window: MainWindow) -> tuple[ActionRecord, ...]:
 
 
 def _effects(window: MainWindow) -> tuple[ActionRecord, ...]:
+    has = window.effects.has_studies
     return tuple(
-        ActionRecord(a.id, a.title, a.run, a.keys, "effects", "", window.has_sheet, tip=a.tip)
+        ActionRecord(a.id, a.title, a.run, a.keys, "effects", "", has, tip=a.tip)
         for a in window.effects.actions()
     )
 

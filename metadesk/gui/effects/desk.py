@@ -65,7 +65,9 @@ class EffectDesk(QObject):
         )  # fmt: skip
 
     def row_lines(self) -> list[Line]:
-        """What a row's context menu offers about its effect."""
+        """What a row's context menu offers about its effect; nothing for the rows of a trial."""
+        if not self.has_studies():
+            return []
         has = self.row_id() is not None
         return [
             SEPARATOR,
@@ -74,6 +76,10 @@ class EffectDesk(QObject):
             Line(self.tr("Row calculator…"), self.calculate_row, "Ctrl+K", has),
             Line(self.tr("Adjust rows…"), self.adjust_rows, "", has),
         ]
+
+    def has_studies(self) -> bool:
+        """Whether the sheet in front holds studies, not the rows of one trial."""
+        return bool(self._session.table.columns) and self._session.kind == "studies"
 
     def row_id(self) -> int | None:
         """The row the cursor stands in, None for an empty one at the end."""
