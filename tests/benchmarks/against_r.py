@@ -287,7 +287,7 @@ def main() -> int:
     for line in lines:
         ours = min(mine[line.key], again[line.key])
         r = theirs.get(line.key)
-        ratio = "" if r is None else f"{r / ours:,.3g}×"
+        ratio = "" if r is None else f"{float(f'{r / ours:.3g}'):,g}×"
         aim = f"{line.target:,g}×" if line.target else ""
         r_words = "" if r is None else milliseconds(r)
         print(f"| {line.title} | {r_words} | {milliseconds(ours)} | {ratio} | {aim} |")
