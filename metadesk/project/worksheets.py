@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import ROUND_HALF_UP, Context
 from typing import TYPE_CHECKING, Any
 
 from metadesk.formats.layout import Grid, trimmed
@@ -23,6 +24,7 @@ WHOLE = 2**53  # whole numbers up to this are the same in a workbook
 SMALLEST, LARGEST = 2.3e-308, 9.99e307  # the ends of what Excel takes for a number
 GREY, HEADER_FILL = "808080", "E8EEF6"
 HEADER, EXCLUDED = "metadesk header", "metadesk left out"
+KEPT = Context(prec=15, rounding=ROUND_HALF_UP)  # the digits that every spreadsheet keeps
 READ_AS_MORE = (*FORMULA_STARTS, "#")  # begins a formula or an error to a spreadsheet
 TAKEN = ("metadesk", "history")
 """Titles in lower case that no sheet of a person gets: our own, and one that Excel keeps."""
@@ -120,6 +122,6 @@ def same_form(value: Value) -> Value:
         return shown(value)
     number = number_of(value)
     if number is not None:
-        return float(f"{float(f'{number:.16g}'):.15g}")  # as it is written, as others keep it
+        return float(KEPT.create_decimal(f"{number:.16g}"))  # as written, then as others keep it
     text = clean(shown(value)).replace("\r\n", "\n").replace("\r", "\n")
     return text.strip() or None

@@ -286,3 +286,15 @@ def test_another_table_in_its_place_is_read_anew(tmp_path) -> None:
     table = again.sheets[0].table
     assert table.with_role("study").cells == ("A", "B")
     assert table.excluded == {}
+
+
+def test_a_spreadsheet_that_keeps_fifteen_digits_changes_nothing(tmp_path) -> None:
+    table = make_table({"x": (8.033333333333335, 9.133333333333335, 1 / 3)}, name="Numbers")
+    path = write_project(one_sheet(table), tmp_path / "p.xlsx")
+    book = openpyxl.load_workbook(path)
+    for at, value in enumerate((8.03333333333334, 9.13333333333334, 0.333333333333333), 2):
+        book["Numbers"].cell(at, 1).value = value
+    book.save(path)
+    again = read_project(path)
+    assert again.sheets[0].table == table
+    assert again.remark == ""
