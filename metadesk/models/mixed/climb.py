@@ -11,6 +11,7 @@ import numpy as np
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
+Stop = Callable[[FloatVector], bool]
 Curvature = Callable[[FloatVector], FloatMatrix]
 Evaluate = Callable[[FloatVector], tuple[float, FloatVector]]
 
@@ -47,11 +48,13 @@ def newton(
     *,
     most: int = 100,
     tolerance: float = 1e-13,
+    stop: Stop | None = None,
     progress: Progress = SILENT,
 ) -> Peak:
     """Climb by Newton steps with the Hessian of minus the log-likelihood at every place.
 
-    Converged when half the Newton decrement is below ``tolerance`` relative to the likelihood.
+    Converged when half the Newton decrement is below ``tolerance`` relative to the likelihood;
+    ``stop`` says where the climb has left the places of interest and is given up.
     """
     par = start.astype(float).copy()
     value, g = evaluate(par)
@@ -70,6 +73,8 @@ def newton(
             return Peak(par, value, g, raw, steps, gain / 2 < 1e-7, regular)
         change, value, g = moved
         par = par + change
+        if stop is not None and stop(par):
+            return Peak(par, value, g, raw, steps, False)
     return Peak(par, value, g, curvature(par), most, False)
 
 
@@ -93,12 +98,14 @@ def climb(
     most: int = 300,
     tolerance: float = 1e-14,
     rough: bool = False,
+    stop: Stop | None = None,
     progress: Progress = SILENT,
 ) -> Peak:
     """Climb from ``start``; ``H`` is a guess of the Hessian of minus the log-likelihood.
 
     Converged when half the Newton decrement, the likelihood still to be gained, is below
-    ``tolerance`` relative to the likelihood; a ``rough`` climb stops where 1e-4 is left to gain.
+    ``tolerance`` relative to the likelihood; a ``rough`` climb stops where 1e-4 is left to gain,
+    any climb where ``stop`` says that it has left the places of interest.
     """
     par = start.astype(float).copy()
     value, g = evaluate(par)
@@ -132,6 +139,8 @@ def climb(
         change, there, slope = moved
         drop = g - slope
         par, value, g = par + change, there, slope
+        if stop is not None and stop(par):
+            return Peak(par, value, g, B, steps, False)
         if not exact:
             B = _updated(B, change, drop)
     return Peak(par, value, g, B, steps, False)

@@ -18,6 +18,8 @@ from metadesk.models.result import Interval, Quantity, VarianceComponent
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.tails import chi2_quantile, chi2_sf
 
+MOST_PROFILED = 8
+
 
 class Problem(Protocol):
     """What is needed of a bound model."""
@@ -50,6 +52,7 @@ def variance_components(
     found = []
     units = problem.scale**2
     inside = 0
+    profiled = spec.intervals == "profile" and len(theta) <= MOST_PROFILED
     for c, rank in zip(covariance.components, optimum.ranks, strict=True):
         D = c.matrix(theta)
         for k, (a, b) in enumerate(c.pairs):
@@ -58,7 +61,7 @@ def variance_components(
             edge = rank < c.size and (a == b and D[a, a] <= 1e-10)
             singular = rank < c.size and c.size > 1 and a != b
             interval = None
-            if a == b and spec.intervals == "profile":
+            if a == b and profiled:
                 interval = profile_interval(problem, optimum, at, spec, progress)
             found.append(
                 VarianceComponent(
@@ -75,7 +78,7 @@ def variance_components(
         name = covariance.parameters[k]
         factor = 1.0 if name == "phi" else units
         interval = None
-        if spec.intervals == "profile" and name in ("Residual", "phi"):
+        if profiled and name in ("Residual", "phi"):
             interval = profile_interval(problem, optimum, k, spec, progress)
         floor = covariance.floors.get(k)
         found.append(
@@ -114,10 +117,11 @@ def _standard_errors(optimum: Optimum) -> np.ndarray:
 
 def profile_interval(
     problem: Problem, optimum: Optimum, at: int, spec: LinearMixed, progress: Progress = SILENT
-) -> Interval:
+) -> Interval | None:
     """Interval of one variance (or φ): values whose profile likelihood is not much smaller.
 
-    In the sheet's squared units. The lower end is 0 where the likelihood allows it.
+    In the sheet's squared units. The lower end is 0 where the likelihood allows it; None where an
+    end cannot be found.
     """
     covariance, restricted = problem.covariance, spec.method == "REML"
     drop = chi2_quantile(spec.level, 1)
@@ -128,6 +132,8 @@ def profile_interval(
         floor, ceiling = covariance.floors.get(at, -0.999), 0.999
     profile = Profile(covariance, problem.n, restricted, optimum, at, float(drop), progress)
     lower, upper = profile.ends(floor, ceiling)
+    if math.isnan(lower) or math.isnan(upper):
+        return None
     return Interval(lower * units, upper * units, spec.level, "profile likelihood")
 
 

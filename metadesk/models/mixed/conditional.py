@@ -8,18 +8,19 @@ no distribution of levels, and have an exact distribution.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from metadesk.errors import NotEstimable
-from metadesk.models.mixed.climb import climb, numerical_hessian
+from metadesk.models.mixed.climb import Peak, newton
+from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.tails import chi2_sf
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 MOST_ARRANGEMENTS = 3432
+MOST_STATES = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,27 +57,38 @@ class ConditionalLikelihood:
             raise NotEstimable(
                 "No person has both outcomes, so nothing can be learnt within persons."
             )
+        lengths = [len(sums) for sums, _ in self.sets]
+        self.sums = np.concatenate([sums for sums, _ in self.sets])
+        self.starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        self.of = np.repeat(np.arange(len(lengths)), lengths)
+        self.seen = np.sum([seen for _, seen in self.sets], axis=0)
 
-    def pieces(self, b: FloatVector) -> tuple[float, FloatVector, FloatMatrix]:
-        """Log-likelihood, score and information."""
-        value, score = 0.0, np.zeros(len(b))
-        information = np.zeros((len(b), len(b)))
-        for sums, seen in self.sets:
-            logs = sums @ b
-            top = logs.max()
-            mass = np.exp(logs - top)
-            total = mass.sum()
-            mean = mass @ sums / total
-            value += float(seen @ b) - float(top) - math.log(total)
-            score += seen - mean
-            information += (sums * (mass / total)[:, None]).T @ sums - np.outer(mean, mean)
-        return value, score, information
+    def pieces(
+        self, b: FloatVector, penalised: bool = False
+    ) -> tuple[float, FloatVector, FloatMatrix]:
+        """Log-likelihood, score and information.
 
-    def penalised(self, b: FloatVector) -> float:
-        """Log-likelihood plus half the log determinant of the information (Jeffreys' prior)."""
-        value, _, information = self.pieces(b)
+        Penalised, half the log determinant of the information (Jeffreys' prior) is added; its
+        slope is the leverage-weighted third moment.
+        """
+        logs = self.sums @ b
+        top = np.maximum.reduceat(logs, self.starts)
+        mass = np.exp(logs - top[self.of])
+        total = np.add.reduceat(mass, self.starts)
+        share = mass / total[self.of]
+        mean = np.add.reduceat(share[:, None] * self.sums, self.starts, axis=0)
+        away = self.sums - mean[self.of]
+        information = np.asarray((away * share[:, None]).T @ away)
+        value = float(self.seen @ b - top.sum() - np.log(total).sum())
+        score = np.asarray(self.seen - mean.sum(axis=0))
+        if not penalised:
+            return value, score, information
         sign, logdet = np.linalg.slogdet(information)
-        return value + 0.5 * float(logdet) if sign > 0 else -math.inf
+        if sign <= 0 or not np.isfinite(logdet):
+            return -math.inf, score, information
+        leverage = np.einsum("ia,ia->i", away @ np.linalg.inv(information), away)
+        score = score + 0.5 * (share * leverage) @ away
+        return value + 0.5 * float(logdet), np.asarray(score), information
 
 
 def conditional_logistic(
@@ -111,47 +123,39 @@ def conditional_logistic(
     names = tuple(names[j] for j in columns)
     likelihood = ConditionalLikelihood(X[:, columns], y, person)
 
-    def value_and_slope(b: FloatVector, held: int = -1) -> tuple[float, FloatVector]:
-        if np.abs(b).max() > 60:
-            return -math.inf, np.zeros(len(b))
-        if not penalise:
-            value, score, _ = likelihood.pieces(b)
-        else:
-            value = likelihood.penalised(b)
-            score = np.empty(len(b))
-            for j in range(len(b)):
-                up, down = b.copy(), b.copy()
-                up[j] += 1e-5
-                down[j] -= 1e-5
-                score[j] = (likelihood.penalised(up) - likelihood.penalised(down)) / 2e-5
-        if held >= 0:
-            score = score.copy()
-            score[held] = 0.0
-        return value, score
-
-    start = np.zeros(len(columns))
-    peak = climb(value_and_slope, start, likelihood.pieces(start)[2], tolerance=1e-10)
+    everything = list(range(len(columns)))
+    peak = _climbed(likelihood, penalise, everything)
     _, _, information = likelihood.pieces(peak.par)
     se = np.sqrt(np.diag(np.linalg.pinv(information)))
     p = np.empty(len(columns))
-    for j in range(len(columns)):
-        others = [i for i in range(len(columns)) if i != j]
-        null = _held_at_zero(value_and_slope, peak.par, others)
-        p[j] = float(chi2_sf(max(0.0, 2 * (peak.value - null)), 1))
+    for j in everything:
+        null = _climbed(likelihood, penalise, [i for i in everything if i != j])
+        p[j] = float(chi2_sf(max(0.0, 2 * (peak.value - null.value)), 1))
     return Conditional(names, peak.par, se, p, peak.value, len(likelihood.sets), penalise)
 
 
-def _held_at_zero(evaluate: object, par: FloatVector, free: list[int]) -> float:
-    def inner(b: FloatVector) -> tuple[float, FloatVector]:
-        full = np.zeros(len(par))
-        full[free] = b
-        value, slope = evaluate(full)  # type: ignore[operator]
-        return value, slope[free]
+def _climbed(likelihood: ConditionalLikelihood, penalise: bool, free: list[int]) -> Peak:
+    """Largest (penalised) likelihood with the other coefficients at zero."""
+    size = likelihood.sums.shape[1]
+
+    def full(b: FloatVector) -> FloatVector:
+        found = np.zeros(size)
+        found[free] = b
+        return found
+
+    def evaluate(b: FloatVector) -> tuple[float, FloatVector]:
+        if np.abs(b).max(initial=0.0) > 60:
+            return -math.inf, np.zeros(len(b))
+        value, score, _ = likelihood.pieces(full(b), penalise)
+        return value, score[free]
+
+    def curvature(b: FloatVector) -> FloatMatrix:
+        return likelihood.pieces(full(b))[2][np.ix_(free, free)]
 
     if not free:
-        return float(inner(np.zeros(0))[0])
-    start = np.zeros(len(free))
-    return climb(inner, start, numerical_hessian(inner, start), tolerance=1e-10).value
+        value, score = evaluate(np.zeros(0))
+        return Peak(np.zeros(0), value, score, np.zeros((0, 0)), 0, True)
+    return newton(evaluate, curvature, np.zeros(len(free)))
 
 
 def exact_conditional_p(
@@ -166,29 +170,50 @@ def exact_conditional_p(
     ----------
     Hirji, Mehta & Patel (1987).
     """
-    likelihood = ConditionalLikelihood(X, y, person)
-    states: dict[tuple[int, ...], float] = {(0,) * X.shape[1]: 1.0}
-    for sums, _ in likelihood.sets:
-        arrangements: dict[tuple[int, ...], float] = defaultdict(float)
-        for s in np.rint(sums).astype(int):
-            arrangements[tuple(s.tolist())] += 1.0 / len(sums)
-        grown: dict[tuple[int, ...], float] = defaultdict(float)
-        for state, weight in states.items():
-            for add, share in arrangements.items():
-                key = tuple(a + b for a, b in zip(state, add, strict=True))
-                grown[key] += weight * share
-        if len(grown) > 400_000:
+    return ExactDistribution(X, y, person).test(column)
+
+
+class ExactDistribution:
+    """Joint distribution of the sufficient statistics of 0/1 columns if none has an effect.
+
+    Raises
+    ------
+    NotEstimable
+        If the distribution is too large to list.
+    """
+
+    def __init__(
+        self, X: FloatMatrix, y: FloatVector, person: IntVector, progress: Progress = SILENT
+    ) -> None:
+        sets = ConditionalLikelihood(X, y, person).sets
+        self.seen = np.rint(np.sum([s for _, s in sets], axis=0)).astype(np.int64)
+        most = np.sum([sums.max(axis=0) for sums, _ in sets], axis=0) + 1
+        if float(np.log(most).sum()) > 43:
             raise NotEstimable("The exact distribution is too large to list.")
-        states = grown
-    seen = np.rint(np.sum([s for _, s in likelihood.sets], axis=0)).astype(int)
-    given = {
-        key[column]: weight
-        for key, weight in states.items()
-        if all(key[j] == seen[j] for j in range(len(seen)) if j != column)
-    }
-    total = sum(given.values())
-    at = given[int(seen[column])]
-    two = sum(w for w in given.values() if w <= at * (1 + 1e-7)) / total
-    less = sum(w for k, w in given.items() if k <= seen[column]) / total
-    greater = sum(w for k, w in given.items() if k >= seen[column]) / total
-    return min(1.0, two), less, greater
+        self.place = np.concatenate([[1], np.cumprod(np.rint(most).astype(np.int64))[:-1]])
+        self.most = np.rint(most).astype(np.int64)
+        keys: IntVector = np.zeros(1, dtype=np.int64)
+        weights: FloatVector = np.ones(1)
+        for i, (sums, _) in enumerate(sets):
+            progress.step(0.9 * i / len(sets), "Listing all arrangements")
+            add, counts = np.unique(np.rint(sums).astype(np.int64) @ self.place, return_counts=True)
+            if len(keys) * len(add) > MOST_STATES:
+                raise NotEstimable("The exact distribution is too large to list.")
+            grown = (keys[:, None] + add).ravel()
+            mass = (weights[:, None] * (counts / len(sums))).ravel()
+            keys, of = np.unique(grown, return_inverse=True)
+            weights = np.asarray(np.bincount(of.reshape(-1), mass), dtype=float)
+        self.states = keys[:, None] // self.place % self.most
+        self.weights = weights
+
+    def test(self, column: int) -> tuple[float, float, float]:
+        """Two-sided, lower and upper P value of one column given the statistics of the others."""
+        others = np.delete(np.arange(len(self.seen)), column)
+        given = (self.states[:, others] == self.seen[others]).all(axis=1)
+        value, weight = self.states[given, column], self.weights[given]
+        total = weight.sum()
+        at = weight[value == self.seen[column]].sum()
+        two = weight[weight <= at * (1 + 1e-7)].sum() / total
+        less = weight[value <= self.seen[column]].sum() / total
+        greater = weight[value >= self.seen[column]].sum() / total
+        return min(1.0, float(two)), float(less), float(greater)

@@ -64,6 +64,17 @@ def _spread(values: FloatVector, eta: FloatMatrix) -> FloatMatrix:
     return values.reshape((len(values),) + (1,) * (eta.ndim - 1))
 
 
+def _log_rising(y: FloatMatrix, size: FloatMatrix) -> FloatMatrix:
+    """Log Γ(y + size) − log Γ(size), by Stirling's series where both are large."""
+    large = np.maximum(size, 100.0)
+    total = large + y
+    series = (large - 0.5) * np.log1p(y / large) + y * (np.log(total) - 1)
+    series += (1 / total - 1 / large) / 12 - (1 / total**3 - 1 / large**3) / 360
+    small = np.minimum(size, 100.0)
+    plain = special.gammaln(y + small) - special.gammaln(small)
+    return np.asarray(np.where(size > 100.0, series, plain))
+
+
 def _nothing(eta: FloatMatrix) -> tuple[FloatMatrix, FloatMatrix, FloatMatrix]:
     empty = np.zeros((0, *eta.shape))
     return empty, empty, empty
@@ -189,16 +200,12 @@ class NegativeBinomial:
         if self.quadratic:
             k = float(np.exp(psi[0]))
             ratio = np.logaddexp(0.0, eta - psi[0])
-            rise = special.gammaln(self.y + k) - special.gammaln(k) - special.gammaln(self.y + 1)
+            rise = _log_rising(self.y, np.full(len(self.y), k)) - special.gammaln(self.y + 1)
             return np.asarray(_spread(rise, eta) + y * (eta - psi[0]) - (y + k) * ratio)
         phi = float(np.exp(psi[0]))
         size = np.exp(eta) / phi
         return np.asarray(
-            special.gammaln(y + size)
-            - special.gammaln(size)
-            - special.gammaln(y + 1)
-            + y * psi[0]
-            - (y + size) * np.log1p(phi)
+            _log_rising(y, size) - special.gammaln(y + 1) + y * psi[0] - (y + size) * np.log1p(phi)
         )
 
     def slopes(self, eta: FloatMatrix, psi: FloatVector, order: int = 3) -> tuple[FloatMatrix, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ import numpy as np
 from metadesk.document import Note
 from metadesk.errors import DataProblem, NotEstimable, SpecProblem
 from metadesk.models.mixed.climb import Peak, climb, newton, numerical_hessian
-from metadesk.models.mixed.conditional import conditional_logistic, exact_conditional_p
+from metadesk.models.mixed.conditional import ExactDistribution, conditional_logistic
 from metadesk.models.mixed.families import Binomial, Family, NegativeBinomial, Ordinal, Poisson
 from metadesk.models.mixed.inference import Estimates, estimates, stratum_df
 from metadesk.models.mixed.linear import random_columns
@@ -45,6 +46,7 @@ from metadesk.numerics.types import FloatMatrix, FloatVector
 
 STABLE = 1e-8
 ENDLESS_SD = 25.0
+MOST_CATEGORIES = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +90,23 @@ def generalised_problem(spec: GeneralisedMixed, data: TrialData) -> GeneralisedP
             f"There is only one level of '{columns[0].group}'; a single person has no variation "
             f"between persons, so use the N-of-1 analysis."
         )
+    _check_rows(columns[0], family)
     persons = collapse(
         frame.design.X, columns[0].Z, offset, outcome, family, columns[0].factor.codes
     )
     return GeneralisedProblem(frame, family, offset, columns[0], persons)
+
+
+def _check_rows(random: RandomColumns, family: Family) -> None:
+    """Refuse more random effects than the rows of a person can tell apart."""
+    q = random.Z.shape[1]
+    most = int(np.bincount(random.factor.codes).max())
+    single = isinstance(family, Ordinal) or (isinstance(family, Binomial) and family.m.max() == 1)
+    if q > 1 and (q > most or (single and q == most)):
+        raise NotEstimable(
+            f"No level of '{random.group}' has more than {most} rows, too few for {q} random "
+            f"effects; a random treatment effect needs each treatment more than once in a person."
+        )
 
 
 def _family(spec: GeneralisedMixed, frame: ModelFrame) -> tuple[Family, FloatMatrix]:
@@ -100,6 +115,12 @@ def _family(spec: GeneralisedMixed, frame: ModelFrame) -> tuple[Family, FloatMat
         factor = data.outcome_levels.at(frame.rows)
         if len(factor.levels) < 2:
             raise DataProblem("All outcomes are equal, so there is nothing to explain.")
+        if len(factor.levels) > MOST_CATEGORIES:
+            raise DataProblem(
+                f"The outcome has {len(factor.levels)} different values, more than the "
+                f"{MOST_CATEGORIES} ordered categories that can be fitted; analyse it as a number, "
+                f"or join neighbouring categories."
+            )
         return Ordinal(factor.codes, factor.levels), factor.codes.astype(float)[:, None]
     y = frame.y
     if spec.family == "binomial":
@@ -181,11 +202,11 @@ def fit_generalised(
     if not _pinned_down(problem, plain):
         problem = replace(problem, separated=_separated(problem.family, problem.frame))
     if problem.separated:
-        return _without_finite_estimate(spec, problem)
+        return _without_finite_estimate(spec, problem, progress)
     likelihood, peak, notes = _fitted(spec, problem, plain, progress)
-    if isinstance(problem.family, Binomial) and _endless(likelihood, peak):
-        return _without_finite_estimate(spec, problem)
-    limit = _poisson_limit(problem.family, peak)
+    if _endless(likelihood, peak.par):
+        return _without_finite_estimate(spec, problem, progress)
+    limit = _poisson_limit(problem.family, peak.par)
     if limit:
         likelihood = _likelihood(_as_poisson(problem.persons), likelihood.rule)
         peak = _climbed(likelihood, peak.par[1:], None, progress)
@@ -193,10 +214,15 @@ def fit_generalised(
     return _summarised(spec, problem, likelihood, peak, notes)
 
 
-def _endless(likelihood: MarginalLikelihood, peak: Peak) -> bool:
+def _no_end(likelihood: MarginalLikelihood, par: FloatVector) -> bool:
+    """Whether the climb is on its way to infinity: all persons alike, or no overdispersion."""
+    return _endless(likelihood, par) or bool(_poisson_limit(likelihood.persons.family, par))
+
+
+def _endless(likelihood: MarginalLikelihood, par: FloatVector) -> bool:
     """Whether the likelihood rises for ever as the variation between persons grows."""
-    _, L, _ = likelihood.parts(peak.par)
-    return likelihood.q == 1 and abs(float(L[0, 0])) > ENDLESS_SD
+    _, L, _ = likelihood.parts(par)
+    return float(np.abs(np.diag(L)).max()) > ENDLESS_SD * likelihood.unit
 
 
 def _as_poisson(persons: Persons) -> Persons:
@@ -208,10 +234,10 @@ def _as_poisson(persons: Persons) -> Persons:
     )  # fmt: skip
 
 
-def _poisson_limit(family: Family, peak: Peak) -> str:
+def _poisson_limit(family: Family, par: FloatVector) -> str:
     if not isinstance(family, NegativeBinomial):
         return ""
-    gone = peak.par[0] > 12 if family.quadratic else peak.par[0] < -12
+    gone = par[0] > 12 if family.quadratic else par[0] < -12
     if not gone:
         return ""
     return (
@@ -235,11 +261,20 @@ def _climbed(
     tolerance: float = 1e-14,
 ) -> Peak:
     """Climb with Louis's curvature where it is exact, else by quasi-Newton steps."""
+
+    def lost(par: FloatVector) -> bool:
+        return _no_end(likelihood, par)
+
     if isinstance(likelihood, OneRandomEffect) and likelihood.curvature_is_exact:
         return newton(
-            likelihood.evaluate, likelihood.curvature, start, tolerance=tolerance, progress=progress
+            likelihood.evaluate,
+            likelihood.curvature,
+            start,
+            tolerance=tolerance,
+            stop=lost,
+            progress=progress,
         )
-    return climb(likelihood.evaluate, start, H, tolerance=tolerance, progress=progress)
+    return climb(likelihood.evaluate, start, H, tolerance=tolerance, stop=lost, progress=progress)
 
 
 def _without_random_effects(problem: GeneralisedProblem) -> Peak:
@@ -264,7 +299,11 @@ def _without_random_effects(problem: GeneralisedProblem) -> Peak:
         return flat.curvature(widened(b))[np.ix_(free, free)]
 
     start = np.concatenate([P.family.start(), np.zeros(flat.p)])
-    return newton(evaluate, curvature, start, most=30, tolerance=1e-9)
+
+    def lost(b: FloatVector) -> bool:
+        return bool(_poisson_limit(P.family, b))
+
+    return newton(evaluate, curvature, start, most=30, tolerance=1e-9, stop=lost)
 
 
 def _pinned_down(problem: GeneralisedProblem, plain: Peak) -> bool:
@@ -343,7 +382,7 @@ def _refined(
                 break
             peak = _climbed(likelihood, peak.par, peak.hessian, progress)
             polished = True
-        if (change < STABLE and peak.converged) or _endless(likelihood, peak):
+        if (change < STABLE and peak.converged) or _no_end(likelihood, peak.par):
             return likelihood, peak
         likelihood, polished, peak = finer, False, replace(peak, value=value)
         if change > 1e-4 or not peak.converged:
@@ -377,6 +416,11 @@ def _summarised(
     if spec.df == "between-within":
         df, _ = stratum_df(design.X, (problem.random.factor.codes,), (problem.random.Z[:, 1:],))
     rule = "normal distribution" if spec.df == "z" else "between–within"
+    if (np.diag(spread_beta) <= 0).any():
+        raise NotEstimable(
+            "The likelihood is flat along some of the coefficients, so they have no standard "
+            "errors; simplify the random effects or leave out terms."
+        )
     table = estimates(design.names, beta, np.sqrt(np.diag(spread_beta)), df, spec.level, rule)
     names = problem.random.terms
     if edge and likelihood.q == 1:
@@ -400,6 +444,15 @@ def _summarised(
                 f"persons, which does not depend on how levels are distributed.",
                 "caution",
                 "large-random-sd",
+            )
+        )
+    if not peak.converged:
+        notes.append(
+            Note(
+                "The fit did not converge; do not use its numbers. Simplify the random effects or "
+                "the terms.",
+                "strong",
+                "not-converged",
             )
         )
     loglik = peak.value
@@ -445,7 +498,7 @@ def _summarised(
         tables=(estimates_table("Ratios given the person", "ratios", conditional, None),)
         if conditional is not None
         else (),
-        random=(_modes(problem, likelihood, L),),
+        random=(_modes(problem, likelihood, L, peak.par),),
         covariances=MappingProxyType({problem.random.group: D}),
         rule="z",
         equation=_equation(problem, spec),
@@ -476,11 +529,11 @@ def _covariance(likelihood: MarginalLikelihood, peak: Peak, edge: bool) -> Float
 
 
 def _modes(
-    problem: GeneralisedProblem, likelihood: MarginalLikelihood, L: FloatMatrix
+    problem: GeneralisedProblem, likelihood: MarginalLikelihood, L: FloatMatrix, par: FloatVector
 ) -> RandomEffects:
     P = likelihood.persons
     u = likelihood.modes @ L.T
-    h = np.zeros((len(u), len(L), len(L)))
+    h = L @ likelihood.mode_covariance(par) @ L.T
     modes, covariance = u[P.pattern_of], h[P.pattern_of]
     order = np.arange(len(problem.random.factor.levels))
     return RandomEffects(
@@ -488,7 +541,7 @@ def _modes(
         levels=tuple(problem.random.factor.levels[i] for i in order),
         terms=problem.random.terms,
         modes=modes,
-        sd=np.full(modes.shape, math.nan),
+        sd=np.sqrt(np.maximum(np.einsum("mii->mi", covariance), 0.0)),
         covariance=covariance,
         leverage=np.zeros((len(modes), len(L), 0)),
     )
@@ -546,7 +599,9 @@ def _equation(problem: GeneralisedProblem, spec: GeneralisedMixed) -> str:
     return f"{left} = " + " + ".join(["mean", *terms, by])
 
 
-def _without_finite_estimate(spec: GeneralisedMixed, problem: GeneralisedProblem) -> MixedResult:
+def _without_finite_estimate(
+    spec: GeneralisedMixed, problem: GeneralisedProblem, progress: Progress
+) -> MixedResult:
     """What can be said under separation: penalised estimates and exact P values."""
     frame, design = problem.frame, problem.frame.design
     words = ", ".join(problem.separated)
@@ -561,7 +616,8 @@ def _without_finite_estimate(spec: GeneralisedMixed, problem: GeneralisedProblem
     extra: dict[str, Quantity] = {}
     family = problem.family
     if not isinstance(family, Binomial) or family.m.max() > 1:
-        raise NotEstimable(message + " Leave the term out, or compare the arms with an exact test.")
+        way = "Leave the term out, or" if words else "Choose fewer random effects, or"
+        raise NotEstimable(f"{message} {way} compare the arms with an exact test.")
     person = problem.random.factor.codes
     try:
         firth = conditional_logistic(design.X, family.y, person, design.names, penalise=True)
@@ -579,14 +635,13 @@ def _without_finite_estimate(spec: GeneralisedMixed, problem: GeneralisedProblem
     columns = [design.names.index(n) for n in firth.names]
     X = design.X[:, columns]
     if np.isin(X, (0.0, 1.0)).all():
-        for j, name in enumerate(firth.names):
-            try:
-                two, _, _ = exact_conditional_p(X, family.y, person, j)
-            except NotEstimable:
-                break
-            extra[f"exact {name}"] = Quantity(
-                f"exact {name}", f"Exact test of {name}", math.nan, "exact conditional", p=two,
-            )  # fmt: skip
+        with suppress(NotEstimable):
+            exact = ExactDistribution(X, family.y, person, progress)
+            for j, name in enumerate(firth.names):
+                extra[f"exact {name}"] = Quantity(
+                    f"exact {name}", f"Exact test of {name}", math.nan, "exact conditional",
+                    p=exact.test(j)[0],
+                )  # fmt: skip
     table = estimates(
         firth.names, firth.b, firth.se, np.full(len(firth.b), math.inf), spec.level,
         "normal distribution",

@@ -12,9 +12,14 @@ import numpy as np
 from metadesk.document import Note
 from metadesk.errors import DataProblem, NotEstimable, SpecProblem
 from metadesk.models.mixed.columns import Factor
-from metadesk.models.mixed.components import component_quantities, variance_components
+from metadesk.models.mixed.components import (
+    MOST_PROFILED,
+    component_quantities,
+    variance_components,
+)
 from metadesk.models.mixed.contrasts import least_squares_means, pairwise, terms_tested
 from metadesk.models.mixed.inference import DfRule, Estimates, fixed_effects, stratum_df
+from metadesk.models.mixed.moments import Criterion
 from metadesk.models.mixed.multiplicity import ADJUSTMENTS, adjusted_p, critical_t
 from metadesk.models.mixed.newton import Optimum, maximise
 from metadesk.models.mixed.options import LinearMixed
@@ -138,6 +143,24 @@ def linear_problem(spec: LinearMixed, data: TrialData) -> LinearProblem:
     )
 
 
+def _check_told_apart(problem: LinearProblem, restricted: bool) -> None:
+    """Refuse variance parameters that say the same about the data."""
+    covariance = problem.covariance
+    if isinstance(covariance, RandomInterceptCovariance):
+        return
+    moments = covariance.moments(covariance.start())
+    if moments is None:
+        return
+    expected = Criterion(moments, problem.n, restricted).hessian()[1]
+    size = np.sqrt(np.diag(expected))
+    if (size > 0).all() and np.linalg.eigvalsh(expected / np.outer(size, size))[0] > 1e-9:
+        return
+    raise NotEstimable(
+        "The variances of this model cannot be told apart with these rows: some of them say the "
+        "same about the data; choose fewer random effects or a simpler residual structure."
+    )
+
+
 def _check_identified(spec: LinearMixed, groups: tuple[RandomColumns, ...], X: FloatMatrix) -> None:
     """Refuse random effects that the residual can stand in for, row by row."""
     for g in groups:
@@ -152,7 +175,7 @@ def _check_identified(spec: LinearMixed, groups: tuple[RandomColumns, ...], X: F
                     f"variation between them is left to estimate; leave out the sequence or other "
                     f"terms that differ between persons."
                 )
-        if spec.residual != "treatment" and 1 < g.Z.shape[1] >= most:
+        if 1 < g.Z.shape[1] >= most:
             raise NotEstimable(
                 f"No level of '{g.group}' has more than {most} rows, so {g.Z.shape[1]} random "
                 f"effects cannot be told from the residual; a random treatment effect needs each "
@@ -328,8 +351,25 @@ def fit_linear(spec: LinearMixed, data: TrialData, progress: Progress = SILENT) 
     """
     problem = linear_problem(spec, data)
     restricted = spec.method == "REML"
+    _check_told_apart(problem, restricted)
     optimum = _largest(problem, restricted, progress)
+    _check_vanishing(problem, optimum)
     return summarise(spec, problem, optimum, progress)
+
+
+def _check_vanishing(problem: LinearProblem, optimum: Optimum) -> None:
+    """Refuse residual variances that shrink to nothing, where the likelihood has no maximum."""
+    structure = getattr(problem.covariance, "structure", None)
+    if not isinstance(structure, ByStratum) or len(structure.stratum.levels) < 2:
+        return
+    variances = optimum.theta[_residual_start(problem) :]
+    lowest = int(np.argmin(variances))
+    if variances[lowest] < 1e-9 * variances.max():
+        raise NotEstimable(
+            f"The residual variance of {structure.stratum.levels[lowest]} shrinks to nothing, "
+            f"because the terms of the model can follow its few rows exactly; choose equal "
+            f"residual variances or fewer terms."
+        )
 
 
 def _largest(problem: LinearProblem, restricted: bool, progress: Progress) -> Optimum:
@@ -371,6 +411,23 @@ def summarise(
     loglik = problem.loglik(optimum, restricted)
     boundary = tuple(c.title for c in components if c.at_boundary)
     notes = [*frame.data.notes]
+    if not optimum.converged:
+        notes.append(
+            Note(
+                "The fit did not converge; do not use its numbers. Choose fewer random effects "
+                "or a simpler residual structure.",
+                "strong",
+                "not-converged",
+            )
+        )
+    if spec.intervals == "profile" and len(optimum.theta) > MOST_PROFILED:
+        notes.append(
+            Note(
+                f"No intervals of the variances: the model has {len(optimum.theta)} of them and "
+                f"their covariances, more than the {MOST_PROFILED} that are profiled.",
+                code="no-variance-intervals",
+            )
+        )
     if boundary:
         notes.append(singular_note(boundary, rule))
     if design.aliased:

@@ -49,6 +49,7 @@ class Profile:
         self.solvable = resting is not None
         self.others = np.delete(np.arange(len(optimum.theta)), [at, *self.resting])
         self._warm = optimum.theta
+        self._lost = False
 
     def _resting(self) -> list[int] | None:
         """Parameters that lie on an edge of their own; None where a larger block has lost rank."""
@@ -175,6 +176,9 @@ class Profile:
             return math.inf
         if not math.isfinite(found.loglik):
             return math.inf
+        if abs(found.theta[self.at] - x) > 1e-9 * max(1.0, abs(x)):
+            self._lost = True
+            return math.inf
         self._warm = found.theta
         return -2 * (found.loglik - self.optimum.loglik) - self.drop
 
@@ -187,6 +191,7 @@ class Profile:
                 seen[x] = self._excess(x)
             return seen[x]
 
+        self._lost = False
         if down and limit == 0.0 and (self.value <= 1e-8 or known(1e-7 * self.value) <= 0):
             return 0.0
         inner = self.value
@@ -196,7 +201,8 @@ class Profile:
             inner = outer
         else:
             return limit
-        return _solved(known, inner, outer)
+        end = _solved(known, inner, outer)
+        return math.nan if self._lost else end
 
 
 def _steps(value: float, limit: float, down: bool) -> list[float]:

@@ -124,6 +124,8 @@ class MarginalLikelihood:
         self.p = persons.X.shape[1]
         self.modes = np.zeros((len(persons.starts), self.q))
         self.smallest_spread = 1.0
+        size = np.sqrt(np.mean(persons.Z**2, axis=0))
+        self.unit = 1.0 / float(size.max(initial=0.0)) if size.any() else 1.0
 
     @property
     def size(self) -> int:
@@ -182,6 +184,16 @@ class MarginalLikelihood:
         _, s2, _ = f.slopes(eta, psi)
         H = eye + self._sum(-s2[:, None, None] * A[:, :, None] * A[:, None, :])
         return u, H
+
+    def mode_covariance(self, par: FloatVector) -> FloatMatrix:
+        """Inverse curvature of each person's standardised random effects at their modes.
+
+        With the Cholesky factor on both sides, the conditional covariance of the random effects.
+        """
+        psi, L, beta = self.parts(par)
+        base = self.persons.X @ beta + self.persons.offset
+        self.modes, H = self._find_modes(base, self.persons.Z @ L, psi)
+        return np.asarray(np.linalg.inv(H))
 
     def evaluate(self, par: FloatVector, *, gradient: bool = True) -> tuple[float, FloatVector]:
         """Log-likelihood and gradient; −inf where the parameters are out of range."""
