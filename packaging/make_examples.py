@@ -190,7 +190,9 @@ def trial_examples(folder: Path) -> list[Path]:
                 "yelland_gabapentin.csv",
                 ("patient", "cycle", "treatment", "pain", "sleep", "func"),
             ),
-            notes=("Pain, sleep interference and functional limitation: 0 to 10, lower is better.",),
+            notes=(
+                "Pain, sleep interference and functional limitation: 0 to 10, lower is better.",
+            ),
             widths=(10, 8, 14, 9, 9, 10),
         ),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 from metadesk import __version__
+from metadesk.analysis.correlation import correlation_sweep
 from metadesk.analysis.fitting import fit_model, model_label
 from metadesk.analysis.permuting import permuted
 from metadesk.analysis.prepare import Prepared, check_usable
@@ -141,6 +142,7 @@ def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> An
     main = fit_model(spec.model, spec.model_options, spec.level, found.data, progress)
     progress.step(0.7, "Fixed and random effects beside it")
     companions, beside = _companions(prepared, main, progress)
+    companions += correlation_sweep(prepared, progress)
     subgroups = analysed_subgroups(prepared, found, progress) if spec.subgroup else None
     permutation, unpermuted = permuted(spec, found, progress)
     studies = _weighted(prepared.studies, main, companions, found.rows)
