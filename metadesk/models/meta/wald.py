@@ -39,10 +39,7 @@ def joint_test(
     names = tuple(table.names[i] for i in index)
     part = table.vb[np.ix_(index, index)]
     b = table.b[index]
-    try:
-        quadratic = float(b @ np.linalg.solve(part, b))
-    except np.linalg.LinAlgError:
-        quadratic = math.nan
+    quadratic = math.nan if singular(part) else float(b @ np.linalg.solve(part, b))
     m = float(len(index))
     degrees = float(np.min(table.df[index])) if df2 is None else df2
     if math.isinf(degrees):
@@ -50,6 +47,17 @@ def joint_test(
         return Omnibus(title, quadratic, "chi2", m, math.inf, p, names, "Wald chi-square")
     p = float(f_sf(quadratic / m, m, degrees)) if degrees > 0 else math.nan
     return Omnibus(title, quadratic / m, "F", m, degrees, p, names, "Wald F")
+
+
+def singular(vb: FloatMatrix) -> bool:
+    """Whether some combination of the estimates has no variance, but for rounding."""
+    with np.errstate(all="ignore"):
+        root = np.sqrt(np.diag(vb))
+        correlations = vb / np.outer(root, root)
+    if not np.isfinite(correlations).all():
+        return True
+    values = np.linalg.eigvalsh(correlations)
+    return bool(values[0] <= 1e-14 * values[-1])
 
 
 def moderator_positions(names: tuple[str, ...]) -> tuple[int, ...]:

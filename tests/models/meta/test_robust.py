@@ -11,6 +11,7 @@ from metadesk.models.meta.multilevel import (
     estimate_multilevel,
     fit_multilevel,
     robust_coefficients,
+    robust_errors,
 )
 
 
@@ -127,3 +128,23 @@ def test_fewer_clusters_than_coefficients_are_refused():
     one = Factor.of("all", ["x"] * data.k)
     with pytest.raises(NotEstimable, match="1 clusters"):
         robust_coefficients(fitted(data), one, "CR1", 0.95)
+
+
+@pytest.mark.parametrize("kind", ["sandwich", "sandwich_adjusted", "CR0", "CR1", "CR2"])
+def test_a_joint_test_of_more_than_the_clusters_can_tell_is_not_available(kind):
+    # The third level occurs in one cluster only, whose residuals then add up to nothing.
+    rng = np.random.default_rng(2)
+    cluster = np.repeat(np.arange(6), 3)
+    level = np.where(cluster == 5, 2, np.arange(18) % 2)
+    X = (level[:, None] == np.arange(3)).astype(float)
+    data = DependentData.of(
+        rng.normal(0.3, 0.4, 18),
+        np.full(18, 0.1),
+        X=X,
+        names=("a", "b", "c"),
+        factors={"study": cluster},
+    )
+    spec = Multilevel(random="1 | study", profile=False)
+    result = robust_errors(spec, estimate_multilevel(spec, data), kind, "study")
+    assert np.isnan(result.omnibus.statistic)
+    assert np.isnan(result.omnibus.p)

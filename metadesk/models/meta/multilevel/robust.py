@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -93,6 +93,8 @@ def robust_coefficients(
         words = f"cluster-robust ({kind}), t with n − p = {n - p} df"
         table = coefficient_table(data.names, fit.found.b, vb, float(n - p), level, words)
         joint = joint_test(table, which, "Test of moderators") if which else None
+        if joint is not None and _degenerate(vb, bread, which):
+            joint = replace(joint, statistic=math.nan, p=math.nan)
         return RobustResult(kind, n, table, joint)
     df = np.array([_satterthwaite(pieces, bread, s) for s in range(p)])
     words = f"cluster-robust {kind}, t with Satterthwaite df"
@@ -139,14 +141,31 @@ def _satterthwaite(pieces: _Pieces, bread: FloatMatrix, s: int) -> float:
     return trace**2 / square if square > 0 else math.nan
 
 
+def _degenerate(vb: FloatMatrix, bread: FloatMatrix, which: Sequence[int]) -> bool:
+    """Whether the clusters vary in fewer directions than ``which`` coefficients, but for rounding.
+
+    So it is where a level occurs in one cluster only, whose residuals add up to nothing.
+    """
+    index = np.ix_(list(which), list(which))
+    unit = np.sqrt(np.diag(bread[index]))
+    values = np.linalg.eigvalsh(vb[index] / np.outer(unit, unit))
+    return bool(values[0] <= 1e-14 * values[-1])
+
+
 def _htz(table: Coefficients, pieces: _Pieces, bread: FloatMatrix, which: Sequence[int]) -> Omnibus:
     """Approximate Hotelling T² test that the chosen coefficients are zero."""
     index = list(which)
     q = len(index)
     inner = pieces.inner[:, index][:, :, index]
     U = pieces.U[:, :, index]
+    names = tuple(table.names[i] for i in index)
     omega = inner.sum(axis=0) - np.einsum("jps,pq,jqt->st", U, bread, U)
     values, vectors = np.linalg.eigh(omega)
+    b, vb = table.b[index], table.vb[np.ix_(index, index)]
+    if values[0] <= 1e-12 * values[-1] or _degenerate(table.vb, bread, index):
+        unknown = "not available: too few clusters say something about these coefficients"
+        nan = math.nan
+        return Omnibus("Test of moderators", nan, "F", float(q), nan, nan, names, unknown)
     root = (vectors / np.sqrt(values)) @ vectors.T
     inner = root @ inner @ root
     U = U @ root
@@ -162,12 +181,10 @@ def _htz(table: Coefficients, pieces: _Pieces, bread: FloatMatrix, which: Sequen
             crossed += np.trace(bread @ K[t, s] @ bread @ K[t, s])
             total += float(same + crossed)
     eta = q * (q + 1) / total
-    b, vb = table.b[index], table.vb[np.ix_(index, index)]
     quadratic = float(b @ np.linalg.solve(vb, b))
     df2 = eta - q + 1.0
     statistic = quadratic * df2 / (eta * q)
     p = float(f_sf(statistic, q, df2)) if df2 > 0 else math.nan
-    names = tuple(table.names[i] for i in index)
     return Omnibus(
         "Test of moderators", statistic, "F", float(q), df2, p, names, "HTZ, cluster-robust"
     )
