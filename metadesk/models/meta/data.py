@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,7 +75,7 @@ class MetaData:
         """Make the data of a model; without a ``design`` there is only an intercept."""
         y = np.atleast_1d(np.asarray(yi, dtype=float))
         v = np.atleast_1d(np.asarray(vi, dtype=float))
-        labels = tuple(slab) if slab is not None else tuple(f"Study {i + 1}" for i in range(y.size))
+        labels = tuple(slab) if slab is not None else _numbered(y.size)
         return cls(
             yi=y,
             vi=v,
@@ -172,6 +173,11 @@ class MetaData:
                 raise DataProblem(
                     "All weights are zero; at least one study needs a positive weight."
                 )
+
+
+@lru_cache(maxsize=8)
+def _numbered(k: int) -> tuple[str, ...]:
+    return tuple(f"Study {i + 1}" for i in range(k))
 
 
 def _refuse(
