@@ -10,6 +10,7 @@ from metadesk.models.mixed import (
     LinearMixed,
     Roles,
     TrialData,
+    estimate_linear,
     fit_generalised,
     fit_linear,
 )
@@ -39,6 +40,12 @@ def test_linear_mixed_with_kenward_roger(benchmark, persons, random):
     spec = LinearMixed(random=random, intervals="none")
     fit_linear(spec, data)
     assert benchmark(fit_linear, spec, data).status.converged
+
+
+@pytest.mark.parametrize("persons", [50, 1000])
+def test_linear_mixed_fit_alone(benchmark, persons):
+    data = trial(persons)
+    assert benchmark(estimate_linear, LinearMixed(), data).converged
 
 
 @pytest.mark.parametrize("persons", [50, 1000])

@@ -2,6 +2,7 @@
 
 from metadesk.models.mixed.bioequivalence import Bioequivalence, assess_bioequivalence
 from metadesk.models.mixed.catalogue import TRIAL_MODELS, TrialModel
+from metadesk.models.mixed.estimate import LinearEstimate, estimate_linear
 from metadesk.models.mixed.generalised import fit_generalised
 from metadesk.models.mixed.linear import fit_linear
 from metadesk.models.mixed.one_patient import OnePatient, analyse_one_patient
@@ -20,6 +21,7 @@ __all__ = [
     "Bioequivalence",
     "DesignSummary",
     "GeneralisedMixed",
+    "LinearEstimate",
     "LinearMixed",
     "MixedResult",
     "OnePatient",
@@ -34,6 +36,7 @@ __all__ = [
     "analyse_series",
     "analyse_two_by_two",
     "assess_bioequivalence",
+    "estimate_linear",
     "fit_generalised",
     "fit_linear",
     "paired_counts",

@@ -352,7 +352,7 @@ def fit_linear(spec: LinearMixed, data: TrialData, progress: Progress = SILENT) 
     problem = linear_problem(spec, data)
     restricted = spec.method == "REML"
     _check_told_apart(problem, restricted)
-    optimum = _largest(problem, restricted, progress)
+    optimum = largest(problem, restricted, progress)
     _check_vanishing(problem, optimum)
     return summarise(spec, problem, optimum, progress)
 
@@ -372,7 +372,7 @@ def _check_vanishing(problem: LinearProblem, optimum: Optimum) -> None:
         )
 
 
-def _largest(problem: LinearProblem, restricted: bool, progress: Progress) -> Optimum:
+def largest(problem: LinearProblem, restricted: bool, progress: Progress) -> Optimum:
     """The largest likelihood: by its one score where there is one, else by the general climb."""
     if isinstance(problem.covariance, RandomInterceptCovariance):
         found = maximise_intercept(problem.covariance, problem.n, restricted)

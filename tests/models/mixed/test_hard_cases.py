@@ -18,6 +18,7 @@ from metadesk.models.mixed import (
     GeneralisedMixed,
     LinearMixed,
     TrialData,
+    estimate_linear,
     fit_generalised,
     fit_linear,
 )
@@ -172,3 +173,14 @@ def test_a_generalised_fit_with_slopes_can_be_cancelled():
     spec = GeneralisedMixed(random="slope")
     with pytest.raises(Cancelled):
         fit_generalised(spec, data, Progress(cancelled=lambda: True))
+
+
+@pytest.mark.parametrize("random", ["intercept", "slope"])
+def test_the_bare_fit_says_what_the_full_one_says(random):
+    data = TrialData.from_columns(series_columns(), SERIES)
+    spec = LinearMixed(random=random, df="satterthwaite", intervals="none")
+    bare, full = estimate_linear(spec, data), fit_linear(spec, data)
+    assert bare.b == pytest.approx(full.coefficients.b, rel=1e-12)
+    assert bare.vb == pytest.approx(full.coefficients.vb, rel=1e-10, abs=1e-12)
+    assert bare.theta == pytest.approx([c.estimate for c in full.components], rel=1e-12)
+    assert bare.logLik == full.statistics.logLik
