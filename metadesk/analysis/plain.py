@@ -136,7 +136,8 @@ def _for_people(
     labels = result.spec.labels
     group1, group2 = labels.group1 or "group 1", labels.group2 or "group 2"
     yield PlainNumber(
-        "baseline", f"Risk with {group2} per 1,000", 1000.0 * baseline, math.nan, math.nan, "number",
+        "baseline", f"Risk with {group2} per 1,000", 1000.0 * baseline, math.nan, math.nan,
+        "number",
         f"{_about(1000 * baseline)} in 1,000 ({source})", source,
     )  # fmt: skip
     risks = [risk_with(x, kind, baseline) for x in (effect.value, effect.lower, effect.upper)]
