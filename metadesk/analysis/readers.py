@@ -226,6 +226,11 @@ def _arms(
     for i in used_rows(prepared.studies):
         if any(math.isnan(column[i]) for column in (*events, *totals)):
             dropped[int(i)] = "The row reports no counts, which this model needs."
+        elif any(not column[i] > 0 for column in totals):
+            dropped[int(i)] = (
+                "A group of this row has nobody in it (its total is 0), so its counts say nothing; "
+                "correct the total."
+            )
         else:
             kept.append(int(i))
     rows = np.array(kept, dtype=np.int64)

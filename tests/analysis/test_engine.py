@@ -239,3 +239,14 @@ def test_a_multilevel_model_reads_the_groupings() -> None:
     result = run(AnalysisSpec(model="multilevel"), table)
     assert len(result.main.components) == 2
     assert result.main.k == 6
+
+
+def test_a_group_with_nobody_in_it_leaves_the_row_out_of_models_of_counts() -> None:
+    table = make_table(
+        {"a": [3, 0, 4], "n1": [20, 0, 30], "c": [5, 2, 6], "n2": [21, 20, 31]},
+        {"a": "ai", "n1": "n1i", "c": "ci", "n2": "n2i"},
+    )
+    result = run(AnalysisSpec(measure="OR", model="mh"), table)
+    assert result.main.k == 2
+    assert not result.studies[1].used
+    assert result.studies[1].reason
