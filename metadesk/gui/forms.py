@@ -33,6 +33,16 @@ from metadesk.options import Option, checked, options_of
 LARGE = 1e9
 
 
+def tab_after(before: QWidget, form: QWidget) -> None:
+    """Let Tab go from a widget into a form that was made later than what follows it."""
+    for widget in form.findChildren(QWidget):
+        # the line inside a spin box follows it; the list of a combo box is a window of its own
+        own = not widget.objectName().startswith("qt_") and widget.window() is form.window()
+        if own and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            QWidget.setTabOrder(before, widget)
+            before = widget
+
+
 class QuietCombo(QComboBox):
     """A combo box that a turning wheel does not change on the way past, and that may be narrow."""
 

@@ -115,6 +115,7 @@ class MainWindow(QMainWindow):
         self.tabs = QTabWidget(self)
         self.tabs.setObjectName("resultTabs")
         self.tabs.setAccessibleName(self.tr("What was found"))
+        self.tabs.tabBar().setAccessibleName(self.tr("Figures, results and problems"))
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.plot, self.tr("Forest plot"))
         self.tabs.addTab(self.results, self.tr("Results"))

@@ -286,3 +286,22 @@ def test_long_names_of_measures_are_not_cut(opened, qtbot):
     )
     assert str(header).endswith("CI]")
     assert len(str(header)) < 26
+
+
+def test_tab_walks_through_the_model_panel_from_top_to_bottom(opened, qtbot):
+    session = opened.session
+    session.set_spec(replace(session.spec, measure="OR"), "Measure")  # its form is made anew
+    session.set_spec(replace(session.spec, model="fixed", model_options={}), "Model")
+    settle(opened, qtbot)
+    first = opened.setup.findChild(QComboBox, "measureChooser")
+    names, at = [first.objectName()], first.nextInFocusChain()
+    while at is not first:
+        names.append(at.objectName())
+        at = at.nextInFocusChain()
+    for earlier, later in (
+        ("measureChooser", "measureForm-add"),
+        ("measureForm-add", "modelSectionHead"),
+        ("confidenceLevel", "modelForm-test"),
+        ("modelForm-test", "subgroupSectionHead"),
+    ):
+        assert names.index(earlier) < names.index(later), (earlier, later)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeySequence, QShortcut, QStandardItem, QStandardItemM
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from metadesk.gui.effects.needs import missing_roles
-from metadesk.gui.forms import OptionsForm, QuietCombo
+from metadesk.gui.forms import OptionsForm, QuietCombo, tab_after
 from metadesk.gui.session import Session
 from metadesk.gui.theme import set_role
 from metadesk.table import ROLES
@@ -59,6 +59,7 @@ class MeasureBox(QWidget):
         row.addWidget(self.cards_button)
         self._column.addLayout(row)
         self._column.addWidget(self.chooser)
+        self.setTabOrder(self.cards_button, self.chooser)
         self._column.addWidget(self._sentence)
         session.table_changed.connect(self.refresh)
         session.spec_changed.connect(self.refresh)
@@ -155,6 +156,7 @@ class MeasureBox(QWidget):
         self._form.changed.connect(self._set_option)
         self._form.rejected.connect(self._session.message)
         self._column.addWidget(self._form)
+        tab_after(self.chooser, self._form)
 
     def _choose(self) -> None:
         from metadesk.effects import MEASURES

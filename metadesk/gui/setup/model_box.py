@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from metadesk.analysis.presets import PRESETS
 from metadesk.document import Note
-from metadesk.gui.forms import OptionsForm, QuietCombo, QuietDoubleSpin
+from metadesk.gui.forms import OptionsForm, QuietCombo, QuietDoubleSpin, tab_after
 from metadesk.gui.results.notes import NoteList
 from metadesk.gui.session import Session
 from metadesk.gui.setup.families_box import FamiliesBox
@@ -124,6 +124,7 @@ class ModelBox(QWidget):
         self._form.changed.connect(self._set_option)
         self._form.rejected.connect(self._session.message)
         self._column.addWidget(self._form)
+        tab_after(self.level, self._form)
 
     def _choose(self, key: str) -> None:
         from metadesk.models.meta import MODELS

@@ -144,7 +144,9 @@ class RoleHeader(QHeaderView):
             painter.setPen(colours.excluded_ink)
         height = self._name_metrics.height()
         place = QRect(rect.left() + PADDING, bottom - height + 1, width, height)
-        painter.drawText(place, 0, self._name_metrics.elidedText(name, elide, width))
+        numbers = self._sheet.effect_key(section) in ("yi", "sei", "effect")
+        side = int(Qt.AlignmentFlag.AlignRight if numbers else Qt.AlignmentFlag.AlignLeft)
+        painter.drawText(place, side, self._name_metrics.elidedText(name, elide, width))
         if upper:
             painter.setFont(self._chip_font)
             painter.setPen(colours.muted)
