@@ -32,6 +32,10 @@ BLANKS: dict[str, dict[str, str]] = {
     "Ratios with intervals": {
         "Study": "study", "Year": "year", "Risk ratio": "est", "Lower": "lower", "Upper": "upper",
     },
+    "Crossover or N-of-1 rows": {
+        "Subject": "subject", "Sequence": "sequence", "Period": "period",
+        "Treatment": "treatment", "Outcome": "response",
+    },
     "Events and person-time": {
         "Study": "study", "Year": "year", "Events treated": "x1i", "Time treated": "t1i",
         "Events control": "x2i", "Time control": "t2i",

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QWidget
 
 from metadesk.formats import read_sheet
 from metadesk.gui.session import Session
+from metadesk.gui.start_page import blank_sheet
 from metadesk.gui.trial.panel import TrialPanel
 from metadesk.resources import example
 from metadesk.table.edits import SetRole
@@ -84,3 +85,10 @@ def test_every_widget_of_the_panel_has_a_name(panel):
         for widget in panel.findChildren(kind):
             assert widget.objectName()
             assert widget.accessibleName()
+
+
+def test_a_blank_sheet_for_trial_rows_waits_for_its_first_rows(session, panel, qtbot):
+    session.open_table(blank_sheet("Crossover or N-of-1 rows"))
+    qtbot.waitUntil(lambda: session.trial_result is not None and not session.stale, timeout=30_000)
+    assert session.kind == "trial"
+    assert "no rows" in session.trial_result.problem
