@@ -88,9 +88,7 @@ def test_a_moderator_that_is_not_in_the_model_is_refused(result):
 def test_a_bubble_plot_needs_a_number_as_moderator():
     needs = PLOTS["bubble"].needs
     assert "Meta-regression" in needs(bcg())
-    assert "is a number" in needs(
-        bcg(model="mixed", moderators="~ factor(Year)")
-    )
+    assert "is a number" in needs(bcg(model="mixed", moderators="~ factor(Year)"))
     assert needs(bcg(model="mixed", moderators="~ Year")) is None
     assert needs(estimates([0.1], [0.1])) is not None
 
