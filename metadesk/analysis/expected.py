@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,4 +103,8 @@ def _predicted(result: AnalysisResult, rows: FloatMatrix) -> Predictions:
     keep = [design.names.index(name) for name in fit.coefficients.names]
     chosen = str(result.spec.model_options.get("prediction", "t(k-1)"))
     rule = chosen if chosen in CLOSED and fit.model == "mixed" else "test"
-    return predict(fit, np.atleast_2d(rows)[:, keep], prediction=rule)
+    at = predict(fit, np.atleast_2d(rows)[:, keep], prediction=rule)
+    if chosen != "none":
+        return at
+    nothing = np.full(at.pred.size, np.nan)
+    return replace(at, pi_lb=nothing, pi_ub=nothing)

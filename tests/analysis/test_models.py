@@ -127,3 +127,13 @@ def test_a_permutation_test_of_other_models_is_refused_in_a_note(bcg) -> None:
     found = run(AnalysisSpec(model="fixed", permutations=199), bcg)
     assert found.permutation is None
     assert any(n.code == "no-permutation" for n in found.notes)
+
+
+def test_the_rule_of_prediction_reaches_what_is_expected(bcg) -> None:
+    ends = {}
+    for rule in ("t(k-1)", "normal", "none"):
+        spec = AnalysisSpec(model="mixed", moderators="~ ablat", model_options={"prediction": rule})
+        at, _ = expected_along(run(spec, bcg), "ablat", [30.0])
+        ends[rule] = float(at.pi_ub[0])
+    assert ends["normal"] < ends["t(k-1)"]
+    assert np.isnan(ends["none"])
