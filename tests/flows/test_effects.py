@@ -158,3 +158,30 @@ def test_an_option_of_the_panel_changes_the_effects_as_the_reference_says(
         assert person.holds(book["Studies"], vi, rel=1e-8), vi
         changed += vi != pytest.approx(old, rel=1e-9)
     assert changed
+
+
+@pytest.mark.parametrize(
+    ("kind", "measure"), [("Ratios with intervals", "RR"), ("Hazard ratios", "HR")]
+)
+def test_printed_ratios_with_intervals_give_the_references_effects(person, kind, measure) -> None:
+    conversions = json.loads((REFERENCE / "k8_agg_conv.json").read_text(encoding="utf-8"))
+    case = next(c for c in conversions if c["id"] == "conv_wald.dat.hackshaw1998.or.ci")
+    path = REFERENCE / "data" / "dat.hackshaw1998.csv"
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    columns = {"est": "or", "lower": "or.lb", "upper": "or.ub"}
+    paste_into_blank(person, kind, {role: [r[c] for r in rows] for role, c in columns.items()})
+    choose_card(person, measure)
+    book = person.export()
+    for yi, vi in zip(case["expect"]["yi"], case["expect"]["vi"], strict=True):
+        assert person.holds(book["Studies"], yi, rel=1e-8), yi
+        assert person.holds(book["Studies"], vi, rel=1e-8), vi
+
+
+def test_observed_minus_expected_gives_the_log_hazard_ratio(person) -> None:
+    paste_into_blank(person, "Hazard ratios", {"oe": ["-12.5", "3"], "v": ["40", "16"]})
+    choose_card(person, "HR")
+    book = person.export()
+    for yi, vi in ((-0.3125, 0.025), (0.1875, 0.0625)):
+        assert person.holds(book["Studies"], yi)
+        assert person.holds(book["Studies"], vi)
