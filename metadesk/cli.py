@@ -339,8 +339,9 @@ def _entries(what: str) -> list[tuple[str, str, str]]:
     match what:
         case "models":
             from metadesk.models.meta import MODELS
+            from metadesk.models.mixed.catalogue import TRIAL_MODELS
 
-            return [(m.key, m.title, m.sentence) for m in MODELS]
+            return [(m.key, m.title, m.sentence) for m in (*MODELS, *TRIAL_MODELS)]
         case "plots":
             from metadesk.plots import PLOTS
 

@@ -55,7 +55,7 @@ def _file(window: MainWindow) -> tuple[ActionRecord, ...]:
             tip=tr("Open a workbook or a CSV file"),
         ),
         ActionRecord(
-            "save", tr("&Save"), window.saver.save, ("Ctrl+S",), "file", "",
+            "save", tr("&Save"), window.saver.save, ("Ctrl+S",), "file", "save",
             window.has_sheet, tip=tr("Save sheets, roles and analyses as one workbook"),
         ),
         ActionRecord(

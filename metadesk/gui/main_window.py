@@ -210,7 +210,7 @@ class MainWindow(QMainWindow):
         self._bar.setIconSize(QSize(20, 20))
         self._bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        for id in ("open", "", "undo", "redo", "", "run", "", "side"):
+        for id in ("open", "save", "", "undo", "redo", "", "run", "", "side"):
             if id:
                 self._bar.addAction(self.actions_[id])
             else:

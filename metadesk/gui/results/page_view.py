@@ -112,7 +112,7 @@ class PageView(QAbstractScrollArea):
             return
         if self._mode == "width":
             room = self.viewport().width() - 2 * MARGIN
-            self._scale = min(max(room / self._page.width, 0.3), 2.2 * SCREEN_POINTS)
+            self._scale = min(max(room / self._page.width, 0.3), 1.35 * SCREEN_POINTS)
         size = self._paper_size()
         view = self.viewport().size()
         for bar, need, have in (
