@@ -243,8 +243,8 @@ def _require_moderators(model: str) -> None:
     """Refuse moderators that the model would not look at."""
     from metadesk.models.meta import MODELS
 
-    if MODELS[model].reads not in ("moderators", "levels"):
-        able = [m.key for m in MODELS if m.reads in ("moderators", "levels")]
+    if not MODELS[model].explains:
+        able = [m.key for m in MODELS if m.explains]
         raise SpecProblem(
             f"The model '{model}' takes no moderators; name one that does with --model: "
             f"{', '.join(able)}."

@@ -29,8 +29,7 @@ def model_label(key: str, options: Mapping[str, Any], moderators: str = "") -> s
     words = entry.title
     if first is not None:
         words = f"{words}, {options.get(first.name, first.default)}"
-    reads = entry.reads in ("moderators", "levels")
-    return f"{words}, {moderators}" if moderators and reads else words
+    return f"{words}, {moderators}" if moderators and entry.explains else words
 
 
 def model_options(key: str, options: Mapping[str, Any], level: float) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,10 +17,14 @@ from metadesk.analysis.dependence import covariance, dependence_of
 from metadesk.analysis.prepare import Prepared
 from metadesk.analysis.result import StudyResult
 from metadesk.errors import DataProblem, SpecProblem
-from metadesk.models.meta.data import MetaData
+from metadesk.models.meta import MODELS
+from metadesk.models.meta.data import INTERCEPT, MetaData
 from metadesk.models.meta.design import Design
 from metadesk.numerics.types import FloatVector, IntVector
 from metadesk.table import StudyTable, TableColumn, is_missing, number_in, shown
+
+if TYPE_CHECKING:
+    from metadesk.models.meta.design import Design
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +56,25 @@ def read_effects(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
 
 def read_moderators(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
     """Effects with the design that the request's formula describes."""
+    base = ModelInput(None, used_rows(prepared.studies))
+    design, rows, dropped = _design(prepared, base)
+    return ModelInput(_effects(prepared, rows, design), rows, dropped)
+
+
+def _design(
+    prepared: Prepared, base: ModelInput
+) -> tuple[Design | None, IntVector, dict[int, str]]:
+    """The design of the request's formula over the rows of ``base`` that can carry it."""
     from metadesk.models.meta.design import build_design
     from metadesk.models.meta.formula import parse_formula
 
     formula = parse_formula(prepared.spec.moderators or "~ 1", worded(prepared.table))
     names = tuple(dict.fromkeys(c for term in formula.terms for c in term.columns))
-    rows, dropped = _complete(prepared, names)
+    rows, dropped = _complete(prepared, names, base)
     cells = {name: _cells(prepared.table, name, rows) for name in names}
-    design = build_design(cells, formula.terms, intercept=formula.intercept) if names else None
-    return ModelInput(_effects(prepared, rows, design), rows, dropped)
+    if not names:
+        return None, rows, dropped
+    return build_design(cells, formula.terms, intercept=formula.intercept), rows, dropped
 
 
 def worded(table: StudyTable) -> frozenset[str]:
@@ -90,11 +104,21 @@ def read_counts(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
     """Events and denominators of one or two arms, for models of the counts themselves."""
     from metadesk.models.meta.glmm.data import CountData
 
-    events, totals, rows, dropped = _arms(prepared)
+    events, totals, told, dropped = _arms(prepared)
     measure: Any = prepared.measure
-    return ModelInput(
-        CountData.of(measure, events, totals, slab=_labels(prepared, rows)), rows, dropped
+    design, rows = None, told
+    if MODELS[prepared.spec.model].explains:
+        design, rows, dropped = _design(prepared, ModelInput(None, told, dropped))
+    kept = np.isin(told, rows)
+    data = CountData.of(
+        measure,
+        [e[kept] for e in events],
+        [t[kept] for t in totals],
+        X=None if design is None else design.X,
+        names=(INTERCEPT,) if design is None else design.names,
+        slab=_labels(prepared, rows),
     )
+    return ModelInput(data, rows, dropped)
 
 
 def read_levels(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:

@@ -250,3 +250,16 @@ def test_a_group_with_nobody_in_it_leaves_the_row_out_of_models_of_counts() -> N
     assert result.main.k == 2
     assert not result.studies[1].used
     assert result.studies[1].reason
+
+
+def test_a_model_of_counts_takes_moderators_and_leaves_rows_without_them_out(bcg) -> None:
+    columns = tuple(
+        replace(c, cells=(None, *c.cells[1:])) if c.name == "ablat" else c for c in bcg.columns
+    )
+    spec = AnalysisSpec(measure="OR", model="glmm", moderators="~ ablat")
+    full = run(spec, bcg)
+    assert full.main.coefficients.names == ("intrcpt", "ablat")
+    assert full.main.coefficients.b[1] == pytest.approx(-0.033, abs=0.005)
+    fewer = run(spec, bcg.with_columns(columns))
+    assert fewer.main.k == 12
+    assert "'ablat'" in fewer.studies[0].reason

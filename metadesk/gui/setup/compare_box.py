@@ -76,8 +76,7 @@ class CompareBox(QWidget):
         from metadesk.models.meta import MODELS
 
         spec = self._session.spec
-        reads = MODELS[spec.model].reads in ("moderators", "levels")
-        moderators = spec.moderators if reads else ""
+        moderators = spec.moderators if MODELS[spec.model].explains else ""
         return {
             "model": spec.model,
             "options": dict(spec.model_options),

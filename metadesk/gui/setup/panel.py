@@ -99,8 +99,7 @@ class SetupPanel(QScrollArea):
         from metadesk.models.meta import MODELS
 
         model = self._session.spec.model
-        reads = MODELS[model].reads if model in MODELS else "effects"
-        self._explain.setVisible(reads in ("moderators", "levels"))
+        self._explain.setVisible(model in MODELS and MODELS[model].explains)
 
     def _show_equation(self) -> None:
         from metadesk.advice.equation import model_in_words

@@ -19,7 +19,8 @@ class StudyModel:
     ('moderators'), the counts of two arms ('two-arms'), any counts ('counts'), or a grouping of
     rows ('levels'). ``measures`` names the measures it is for; empty means any. ``equation`` is
     the occurrence equation, with ``{effect}`` and ``{moderators}`` to be put in the sheet's words.
-    ``short`` is its name within its family.
+    ``short`` is its name within its family. ``moderated`` marks a model of counts that takes
+    moderators too.
     ``fewest`` is the number of studies below which it says nothing.
     ``fit(options, data, progress)`` computes it.
     """
@@ -38,6 +39,12 @@ class StudyModel:
     advanced: bool = False
     fewest: int = 1
     short: str = ""
+    moderated: bool = False
+
+    @property
+    def explains(self) -> bool:
+        """Whether moderators can stand in the model."""
+        return self.moderated or self.reads in ("moderators", "levels")
 
     @property
     def shelf(self) -> Family:

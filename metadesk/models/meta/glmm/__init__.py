@@ -21,6 +21,7 @@ COUNT_MODELS: tuple[StudyModel, ...] = (
         fit=fit_counts,
         reads="counts",
         measures=("OR", "IRR", "PLO", "IRLN"),
+        moderated=True,
     ),
     StudyModel(
         key="sparse",
