@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -147,7 +148,7 @@ class Route:
     approximate: bool = False
     optional: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def roles(self) -> tuple[str, ...]:
         """The roles that must hold a value in the row."""
         return tuple(need.role for need in self.needs)
@@ -178,7 +179,7 @@ class Measure:
         """What the preferred route needs."""
         return self.routes[0].needs
 
-    @property
+    @cached_property
     def roles(self) -> tuple[str, ...]:
         """Every role that any route of this measure can use, in the order of the routes."""
         return tuple(dict.fromkeys(role for route in self.routes for role in route.roles))

@@ -63,6 +63,11 @@ class TrialPanel(QScrollArea):
         if self._ready:
             self._show_result()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the panel has been filled."""
+        return self._ready
+
     def start(self) -> None:
         """Fill the panel."""
         outcome = Section(self.tr("Outcome and comparison"), "trialOutcomeSection")

@@ -52,10 +52,9 @@ class Side(QWidget):
         self.refresh()
 
     def start(self) -> None:
-        """Fill the panels; what they need is loaded now."""
+        """Fill the panel of studies; that of trial rows waits for the first sheet of them."""
         self._ready = True
         self._studies.start()
-        self.trial.start()
         self.refresh()
 
     def restyle(self) -> None:
@@ -67,6 +66,8 @@ class Side(QWidget):
     def refresh(self) -> None:
         """Show the panel for what the sheet holds."""
         kind = self._session.kind
+        if kind == "trial" and self._ready and not self.trial.ready:
+            self.trial.start()
         with QSignalBlocker(self.kind):
             self.kind.setCurrentIndex(self.kind.findData(kind))
         self._stack.setCurrentWidget(self.trial if kind == "trial" else self._studies)
