@@ -28,8 +28,11 @@ BAD_INPUT = 2
 
 def run_command(words: Sequence[str]) -> int:
     """Do what the words say and return the exit code."""
+    from metadesk.numerics.quick_scipy import load_special
+
     try:
         asked = _parser().parse_args(list(words))
+        load_special()
         return int(asked.task(asked))
     except MetadeskError as sentence:
         print(f"metadesk: {sentence}", file=sys.stderr)
@@ -351,6 +354,6 @@ def _entries(what: str) -> list[tuple[str, str, str]]:
 
             return [(p.key, p.title, p.sentence) for p in PRESETS]
         case _:
-            from metadesk.table import CHECKS
+            from metadesk.table.validate import CHECKS
 
             return [(c.key, c.title, c.sentence) for c in CHECKS]

@@ -7,7 +7,6 @@ read the same description.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -139,6 +138,8 @@ def from_plain(family: type[T], given: Mapping[str, Any], *, where: str = "") ->
     place = f" of {where}" if where else ""
     for name in given:
         if name not in known:
+            import difflib  # only a wrong name needs it
+
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(known)}."
             raise SpecProblem(f"There is no option '{name}'{place}.{hint}")

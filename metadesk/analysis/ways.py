@@ -17,7 +17,7 @@ from metadesk.analysis.prepare import Prepared
 from metadesk.effects import MEASURES, Route, compute
 from metadesk.effects.calculator import calculate
 from metadesk.effects.rescue import Rescue, missing_values
-from metadesk.table import Problem
+from metadesk.table.checks.look import Problem
 
 DISAGREE = "Two ways disagree"
 APPROXIMATE, CONVERTED = "≈", "†"

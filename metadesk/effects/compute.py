@@ -217,7 +217,7 @@ class _Work:
     def run(self) -> None:
         """Take every row along its route; formulas see all their rows at once."""
         parts: list[tuple[IntVector, Columns]] = []
-        for j in np.unique(self.plan[self.plan >= 0]):
+        for j in sorted(set(self.plan[self.plan >= 0].tolist())):
             rows = np.flatnonzero(self.plan == j)
             got, good, _ = self._along(self.entry.routes[j], rows, self.book)
             rows = rows[good]

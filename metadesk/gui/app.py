@@ -138,6 +138,9 @@ class Desk(QObject):
 
 def load_engine(_progress: Progress, _tell: Tell) -> object:
     """Import what the first analysis and the first plot need."""
+    from metadesk.numerics.quick_scipy import load_special
+
+    load_special()  # before anything else asks for it
     import metadesk.advice.advise
     import metadesk.advice.equation
     import metadesk.analysis.engine

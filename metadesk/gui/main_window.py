@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from metadesk.gui.dialogs.command_palette import CommandPalette
     from metadesk.gui.dialogs.export import ExportDialog
 
+PANEL_WAITS_MS = 1200  # a file that takes longer, or gives no figure, is not waited for
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt")
 
 
@@ -147,14 +148,18 @@ class MainWindow(QMainWindow):
         session.problems_changed.connect(self._count_problems)
         session.sheets_changed.connect(self._show_sheets)
         session.spec_changed.connect(self._name_plots)
+        self._soon = QTimer(self)  # one keystroke tells of many changes
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._refresh)
+        for signal in (
+            session.figure_changed, session.result_changed, session.table_changed,
+            session.busy_changed, self.plot.page_changed,
+        ):  # fmt: skip
+            signal.connect(self._refresh_soon)
         session.saved_changed.connect(self._refresh)
-        session.figure_changed.connect(self._refresh)
-        for signal in (session.result_changed, session.table_changed, session.busy_changed):
-            signal.connect(self._refresh)
         session.undo_group.indexChanged.connect(self._refresh)
         session.undo_group.activeStackChanged.connect(self._refresh)
         self.plot.export_asked.connect(lambda: self.export(workbook=False))
-        self.plot.page_changed.connect(self._refresh)
         self.sheet_tabs.currentChanged.connect(session.switch_sheet)
         self.problems.cell_requested.connect(self.sheet.show_cell)
         self.start_page.open_asked.connect(self.choose_file)
@@ -162,13 +167,24 @@ class MainWindow(QMainWindow):
         self.start_page.blank_asked.connect(self.open_blank)
 
     def start(self) -> None:
-        """Fill what needs the catalogues; called when these are loaded, after the first paint."""
+        """Fill what needs the catalogues; called when these are loaded, after the first paint.
+
+        With a file to open the model panel waits for the first figure, which comes sooner so.
+        """
         self._ready = True
-        if self._pending is not None:
-            self.open_path(self._pending)  # is read while the panels are filled
-        self.side.start()
         self.plot.start()
+        if self._pending is None:
+            self.side.start()
+        else:
+            self.open_path(self._pending)
+            self.plot.page_changed.connect(self._start_side)
+            QTimer.singleShot(PANEL_WAITS_MS, self, self.side.start)
         self._refresh()
+
+    def _start_side(self) -> None:
+        if self.plot.page is not None:
+            self.plot.page_changed.disconnect(self._start_side)
+            QTimer.singleShot(0, self, self.side.start)  # behind the paint of the figure
 
     # -- what can be done -------------------------------------------------------------------------
 
@@ -224,6 +240,9 @@ class MainWindow(QMainWindow):
             button = self._bar.widgetForAction(self.actions_[id])
             button.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonIconOnly)
         self.addToolBar(self._bar)
+
+    def _refresh_soon(self) -> None:
+        self._soon.start(0)
 
     def _refresh(self) -> None:
         group = self.session.undo_group

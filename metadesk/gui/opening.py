@@ -11,6 +11,7 @@ from metadesk.gui.jobs import Tell
 from metadesk.gui.session import Session
 from metadesk.numerics.progress import Progress
 from metadesk.project import Project, Source
+from metadesk.project.project import HIDDEN, source_of
 from metadesk.table import StudyTable
 
 
@@ -63,12 +64,14 @@ def read_book(path: Path, progress: Progress) -> OpenedBook:
         If the file cannot be read; the sentence says why.
     """
     from metadesk.formats import guess_roles, read_workbook
-    from metadesk.project.file import project_in, source_of
 
     book = read_workbook(path)
-    if (project := project_in(book)) is not None:
-        tables_kept = tuple(sheet.table for sheet in project.sheets)
-        return OpenedBook(path, tables_kept, project.active, project)
+    if any(sheet.name == HIDDEN for sheet in book.sheets):
+        from metadesk.project.file import project_in
+
+        if (project := project_in(book)) is not None:
+            tables_kept = tuple(sheet.table for sheet in project.sheets)
+            return OpenedBook(path, tables_kept, project.active, project)
     sheets = book.visible or tuple(s for s in book.sheets if not s.is_empty)
     tables: list[StudyTable] = []
     active = -1

@@ -9,25 +9,36 @@ newest request wins, and until its answer is here the old result stays, marked o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal
-from PySide6.QtGui import QUndoCommand, QUndoGroup, QUndoStack
+from PySide6.QtGui import QUndoGroup, QUndoStack
 
-from metadesk.analysis.presets import default_spec
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.trial_spec import AnySpec, TrialSpec, holds_trial
 from metadesk.errors import MetadeskError
+from metadesk.gui.analysing import (
+    Check,
+    Engine,
+    LazyEngine,
+    PreparedPart,
+    Request,
+    ResultPart,
+    analyse,
+    check_table,
+    look_for_problems,
+)
 from metadesk.gui.jobs import Lane, Tell
+from metadesk.gui.open_sheet import OpenSheet, effects_differ, touched_rows
+from metadesk.gui.undo import EditCommand, KindCommand, SpecCommand
 from metadesk.numerics.progress import Progress
-from metadesk.project import Project, ProjectSheet, Source
+from metadesk.project import Project, Source
 from metadesk.table import StudyTable
 
 if TYPE_CHECKING:
-    from metadesk.analysis.engine import AnyPrepared, AnyResult
+    from metadesk.analysis.engine import AnyResult
     from metadesk.analysis.prepare import Prepared
     from metadesk.analysis.result import AnalysisResult
     from metadesk.analysis.trial_prepare import PreparedTrial
@@ -36,128 +47,8 @@ if TYPE_CHECKING:
     from metadesk.table.validate import Problem
 
 UNDO_LIMIT = 200
-REST_MS = 20  # edits that follow each other faster than this are one request
-
-
-class Engine(Protocol):
-    """What the session asks of the analysis; :mod:`metadesk.analysis.engine` is one."""
-
-    def prepare(self, spec: Any, table: StudyTable) -> Any:
-        """Work out the effect sizes, or check the rows of a trial."""
-        ...
-
-    def fit(self, prepared: Any, progress: Progress) -> Any:
-        """Pool them, or fit the trial's model."""
-        ...
-
-
-class LazyEngine:
-    """The engine of the house, imported when it is first asked (in the worker's thread)."""
-
-    def prepare(self, spec: AnySpec, table: StudyTable) -> AnyPrepared:
-        """Work out the effect sizes, or check the rows of a trial."""
-        from metadesk.analysis import engine
-
-        return engine.prepare(spec, table)
-
-    def fit(self, prepared: AnyPrepared, progress: Progress) -> AnyResult:
-        """Pool them, or fit the trial's model."""
-        from metadesk.analysis import engine
-
-        return engine.fit(prepared, progress)
-
-
-Check = Callable[[StudyTable], "Iterable[Problem]"]
-
-
-def check_table(table: StudyTable) -> Iterable[Problem]:
-    """List what is wrong in the sheet."""
-    from metadesk.table.validate import validate
-
-    return validate(table)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What one run of the worker is about; frozen, so it may cross threads."""
-
-    spec: AnySpec
-    table: StudyTable
-    with_fit: bool
-
-
-@dataclass
-class Sheet:
-    """Everything that belongs to one sheet of the workbook and survives switching away from it.
-
-    ``trial`` is the request of a sheet of trial rows, None for a sheet of studies; ``kind_said``
-    whether a person decided which of the two it is.
-    """
-
-    table: StudyTable
-    spec: AnalysisSpec
-    undo_stack: QUndoStack
-    prepared: Prepared | None = None
-    result: AnalysisResult | None = None
-    stale: bool = False
-    touched: frozenset[int] = frozenset()
-    problems: tuple[Problem, ...] = ()
-    failure: str = ""
-    selected: int = -1
-    figure_options: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    trial: TrialSpec | None = None
-    kind_said: bool = False
-    trial_prepared: PreparedTrial | None = None
-    trial_result: TrialResult | None = None
-
-
-class _EditCommand(QUndoCommand):
-    """One edit of the table and its way back."""
-
-    def __init__(self, session: Session, edit: Edit) -> None:
-        super().__init__(edit.title)
-        self._session = session
-        self._edit = edit
-        self._inverse: Edit | None = None
-
-    def redo(self) -> None:
-        self._inverse = self._session._change_table(self._edit)
-
-    def undo(self) -> None:
-        if self._inverse is not None:
-            self._session._change_table(self._inverse)
-
-
-class _SpecCommand(QUndoCommand):
-    """One change of the request."""
-
-    def __init__(self, session: Session, before: AnySpec, after: AnySpec, title: str) -> None:
-        super().__init__(title)
-        self._session = session
-        self._before = before
-        self._after = after
-
-    def redo(self) -> None:
-        self._session._change_spec(self._after)
-
-    def undo(self) -> None:
-        self._session._change_spec(self._before)
-
-
-class _KindCommand(QUndoCommand):
-    """Saying what a sheet holds."""
-
-    def __init__(self, session: Session, trial: TrialSpec | None, title: str) -> None:
-        super().__init__(title)
-        self._session = session
-        self._before = (session.sheet.trial, session.sheet.kind_said)
-        self._after = (trial, True)
-
-    def redo(self) -> None:
-        self._session._change_kind(*self._after)
-
-    def undo(self) -> None:
-        self._session._change_kind(*self._before)
+REST_MS = 8  # edits that follow each other faster than this are one request
+CHECK_AFTER_MS = 60  # nobody waits for the problems; the result and its figure go first
 
 
 class Session(QObject):
@@ -197,20 +88,27 @@ class Session(QObject):
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._start)
         self._asked_fit = False
+        self._check_lane = self.new_lane(newest_wins=True)
+        self._check_lane.done.connect(self._on_checked)
+        self._check_lane.failed.connect(lambda _, sentence: self.message.emit(sentence))
+        self._check_rest = QTimer(self)
+        self._check_rest.setSingleShot(True)
+        self._check_rest.setInterval(CHECK_AFTER_MS)
+        self._check_rest.timeout.connect(self._start_check)
         self.undo_group = QUndoGroup(self)
         self.auto_run = True
         self.path: Path | None = None
         self.own = False  # whether the file at ``path`` is a project, which saving may replace
         self.source: Source | None = None
         self._loose = False  # changes that no undo stack knows
-        self._sheets: list[Sheet] = []
+        self._sheets: list[OpenSheet] = []
         self._active = 0
         self._set_sheets([self._new_sheet(StudyTable())])
 
     # -- what stands ------------------------------------------------------------------------------
 
     @property
-    def sheet(self) -> Sheet:
+    def sheet(self) -> OpenSheet:
         """The sheet in front."""
         return self._sheets[self._active]
 
@@ -314,6 +212,11 @@ class Session(QObject):
         """Whether an analysis is running or about to start."""
         return self._lane.busy or self._rest.isActive()
 
+    @property
+    def checking(self) -> bool:
+        """Whether the sheet is being looked through for problems, or is about to be."""
+        return self._check_lane.busy or self._check_rest.isActive()
+
     # -- opening ----------------------------------------------------------------------------------
 
     def open_table(self, table: StudyTable, path: Path | None = None) -> None:
@@ -330,17 +233,14 @@ class Session(QObject):
         self, project: Project, path: Path | None, *, own: bool = True, unsaved: bool = False
     ) -> None:
         """Show everything that a project keeps; ``unsaved`` if no file holds it yet."""
-        self._show([self._kept_sheet(s) for s in project.sheets], path, project.active)
+        sheets = [OpenSheet.kept(sheet, self._new_stack()) for sheet in project.sheets]
+        self._show(sheets, path, project.active)
         self.source, self.own, self._loose = project.source, own, unsaved
         self.saved_changed.emit()
 
     def project(self) -> Project:
         """Everything that a person would miss, as a value."""
-        sheets = tuple(
-            ProjectSheet(s.table, s.spec if s.trial is None else s.trial, dict(s.figure_options))
-            for s in self._sheets
-        )
-        return Project(sheets, self._active, self.source)
+        return Project(tuple(s.to_keep() for s in self._sheets), self._active, self.source)
 
     def saved(self, project: Project, path: Path) -> None:
         """Take note that ``project`` lies at ``path``; what was changed since stays unsaved."""
@@ -351,8 +251,8 @@ class Session(QObject):
                 sheet.undo_stack.setClean()
         self.saved_changed.emit()
 
-    def _show(self, sheets: list[Sheet], path: Path | None, active: int) -> None:
-        self._lane.forget()
+    def _show(self, sheets: list[OpenSheet], path: Path | None, active: int) -> None:
+        self._forget()
         self.path, self.source, self.own, self._loose = path, None, False, False
         self._set_sheets(sheets, active)
         self._announce_sheet()
@@ -361,28 +261,20 @@ class Session(QObject):
         """Bring another sheet to the front; each keeps its edits, its request and its undo."""
         if index == self._active or not 0 <= index < len(self._sheets):
             return
-        self._lane.forget()
+        self._forget()
         self._active = index
         self.undo_group.setActiveStack(self.undo_stack)
         self._announce_sheet()
 
-    def _new_sheet(self, table: StudyTable) -> Sheet:
+    def _new_sheet(self, table: StudyTable) -> OpenSheet:
+        return OpenSheet.new(table, self._new_stack())
+
+    def _new_stack(self) -> QUndoStack:
         stack = QUndoStack(self.undo_group)
         stack.setUndoLimit(UNDO_LIMIT)
-        trial = TrialSpec(sheet=table.name) if holds_trial(table) else None
-        return Sheet(table, replace(default_spec(), sheet=table.name), stack, trial=trial)
+        return stack
 
-    def _kept_sheet(self, kept: ProjectSheet) -> Sheet:
-        sheet = self._new_sheet(kept.table)
-        if isinstance(kept.spec, TrialSpec):
-            sheet.trial = kept.spec
-        else:
-            sheet.spec, sheet.trial = kept.spec, None
-        sheet.kind_said = holds_trial(kept.table) != (sheet.trial is not None)
-        sheet.figure_options = dict(kept.figure_options)
-        return sheet
-
-    def _set_sheets(self, sheets: list[Sheet], active: int = 0) -> None:
+    def _set_sheets(self, sheets: list[OpenSheet], active: int = 0) -> None:
         old, self._sheets, self._active = self._sheets, sheets, active
         self.undo_group.setActiveStack(self.undo_stack)
         for sheet in old:
@@ -399,6 +291,8 @@ class Session(QObject):
         self.selection_changed.emit(self.selected)
         if self.table.columns and (self.any_result is None or self.stale):
             self._request()
+        elif self.sheet.unchecked:
+            self._check_rest.start()
 
     # -- changing ---------------------------------------------------------------------------------
 
@@ -412,24 +306,24 @@ class Session(QObject):
         except MetadeskError as problem:
             self.message.emit(str(problem))
             return
-        self.undo_stack.push(_EditCommand(self, edit))
+        self.undo_stack.push(EditCommand(self, edit))
 
     def set_spec(self, spec: AnalysisSpec, title: str) -> None:
         """Change the request as one undoable step; nothing happens if nothing changed."""
         if spec != self.spec:
-            self.undo_stack.push(_SpecCommand(self, self.spec, spec, title))
+            self.undo_stack.push(SpecCommand(self, self.spec, spec, title))
 
     def set_trial(self, spec: TrialSpec, title: str) -> None:
         """Change the request of a trial sheet as one undoable step."""
         before = self.sheet.trial
         if before is not None and spec != before:
-            self.undo_stack.push(_SpecCommand(self, before, spec, title))
+            self.undo_stack.push(SpecCommand(self, before, spec, title))
 
     def set_kind(self, kind: str, title: str) -> None:
         """Say that the sheet holds 'studies' or 'trial' rows, as one undoable step."""
         if kind != self.kind:
             trial = TrialSpec(sheet=self.table.name) if kind == "trial" else None
-            self.undo_stack.push(_KindCommand(self, trial, title))
+            self.undo_stack.push(KindCommand(self, trial, title))
 
     def add_sheet(self, table: StudyTable) -> int:
         """Put another sheet behind the last one and return its position; it stays in the back."""
@@ -460,7 +354,8 @@ class Session(QObject):
             self._loose = True
             self.figure_changed.emit(plot)
 
-    def _change_table(self, edit: Edit) -> Edit:
+    def take_edit(self, edit: Edit) -> Edit:
+        """Change the table and return the way back; only the commands of the undo stack call it."""
         before = self.table
         after, inverse = edit.apply(before)
         self.sheet.table = after
@@ -484,7 +379,8 @@ class Session(QObject):
         self.sheet.trial = TrialSpec(sheet=table.name) if holds else None
         return True
 
-    def _change_kind(self, trial: TrialSpec | None, said: bool) -> None:
+    def take_kind(self, trial: TrialSpec | None, said: bool) -> None:
+        """Hold the sheet for studies or trial rows; only the commands of the undo stack call it."""
         self.sheet.trial, self.sheet.kind_said = trial, said
         self.sheet.touched = frozenset(self.table.row_ids)
         self.sheet.stale = True
@@ -497,7 +393,8 @@ class Session(QObject):
         self.prepared_changed.emit()
         self.result_changed.emit()
 
-    def _change_spec(self, spec: AnySpec) -> None:
+    def take_spec(self, spec: AnySpec) -> None:
+        """Change the request; only the commands of the undo stack call it."""
         if isinstance(spec, TrialSpec):
             self.sheet.trial = spec
             self._out_of_date()
@@ -505,7 +402,7 @@ class Session(QObject):
             self._request()
             return
         before, self.sheet.spec = self.spec, spec
-        if _effects_differ(before, spec):
+        if effects_differ(before, spec):
             self.sheet.touched = frozenset(self.table.row_ids)
             self.prepared_changed.emit()
         self._out_of_date()
@@ -533,6 +430,8 @@ class Session(QObject):
         self._rest.stop()
         self._lane.forget()
         self._on_busy(False)
+        if self.sheet.unchecked:
+            self._check_rest.start()
         self.message.emit(
             self.tr("Stopped. What is shown belongs to the data before your last change.")
         )
@@ -541,6 +440,7 @@ class Session(QObject):
     def close(self, seconds: float = 2.0) -> bool:
         """Stop everything and wait for the worker; return whether it ended in time."""
         self._rest.stop()
+        self._check_rest.stop()
         for lane in self._lanes:
             lane.cancel()
         until = time.monotonic() + seconds
@@ -556,36 +456,46 @@ class Session(QObject):
     def _request(self) -> None:
         """Ask for a run after a short rest, so that a burst of edits is one request."""
         self._rest.start()
-        self._lane.forget()  # what is under way answers a question nobody asks any more
+        self._forget()
+        self.sheet.unchecked = True
+
+    def _forget(self) -> None:
+        """Let go of what is under way: it answers a question that nobody asks any more."""
+        self._lane.forget()
+        self._check_rest.stop()
+        self._check_lane.forget()
 
     def _start(self) -> None:
         request = Request(self.request, self.table, self.auto_run or self._asked_fit)
         self._asked_fit = False
-        engine, check = self._engine, self._check
+        engine = self._engine
 
         def work(progress: Progress, tell: Tell) -> object:
-            return _work(engine, check, request, progress, tell)
+            analyse(engine, request, progress, tell)
+            return None
 
         self._lane.start(work)
 
+    def _start_check(self) -> None:
+        check, table, prepared = self._check, self.table, self.prepared
+
+        def work(_progress: Progress, _tell: Tell) -> object:
+            return look_for_problems(check, table, prepared)
+
+        self._check_lane.start(work)
+
+    def _on_checked(self, _number: int, found: tuple[Problem, ...]) -> None:
+        self.sheet.problems = found
+        self.sheet.unchecked = False
+        self.problems_changed.emit()
+
     def _on_part(self, _number: int, part: object) -> None:
-        if isinstance(part, _Problems):
-            self.sheet.problems = part.found
-            self.problems_changed.emit()
-        elif isinstance(part, _PreparedPart):
-            if self.sheet.trial is None:
-                self.sheet.prepared = part.prepared
-            else:
-                self.sheet.trial_prepared = part.prepared
-            self.sheet.touched = frozenset()
+        if isinstance(part, PreparedPart):
+            self.sheet.take_prepared(part.prepared)
             self.prepared_changed.emit()
-        elif isinstance(part, _ResultPart):
-            if self.sheet.trial is None:
-                self.sheet.result = part.result
-            else:
-                self.sheet.trial_result = part.result
-            self.sheet.stale = False
-            self.sheet.failure = ""
+            self._check_rest.start()
+        elif isinstance(part, ResultPart):
+            self.sheet.take_result(part.result)
             self.result_changed.emit()
 
     def _on_failed(self, _number: int, sentence: str) -> None:
@@ -596,6 +506,8 @@ class Session(QObject):
             self.prepared_changed.emit()
         self.message.emit(sentence)
         self.result_changed.emit()
+        if self.sheet.unchecked:
+            self._check_rest.start()
 
     def _on_progress(self, _number: int, fraction: float, what: str) -> None:
         self.busy_changed.emit(True, fraction, what)
@@ -603,90 +515,3 @@ class Session(QObject):
     def _on_busy(self, busy: bool) -> None:
         now = busy or self._rest.isActive()
         self.busy_changed.emit(now, 0.0, self.tr("Analysing") if now else "")
-
-
-@dataclass(frozen=True)
-class _Problems:
-    found: tuple[Problem, ...]
-
-
-@dataclass(frozen=True)
-class _PreparedPart:
-    prepared: Any
-
-
-@dataclass(frozen=True)
-class _ResultPart:
-    result: Any
-
-
-def _work(engine: Engine, check: Check, request: Request, progress: Progress, tell: Tell) -> object:
-    """Effect sizes, then the fit, then what is wrong in the sheet; runs in the worker's thread.
-
-    The problems come last because nobody waits for them; they come also when there is no result.
-    """
-    prepared = None
-    try:
-        progress.step(0.0, "Working out effect sizes")
-        prepared = engine.prepare(request.spec, request.table)
-        tell(_PreparedPart(prepared))
-        progress.step(0.0, "Fitting")
-        if request.with_fit:
-            tell(_ResultPart(engine.fit(prepared, progress)))
-    finally:
-        tell(_Problems((*_of_rows(prepared), *check(request.table))))
-    return None
-
-
-def _of_rows(prepared: object) -> tuple[Problem, ...]:
-    """What the effect sizes say about rows: ways that disagree, values that are missing."""
-    from metadesk.analysis.prepare import Prepared
-    from metadesk.analysis.ways import row_problems
-
-    return tuple(row_problems(prepared)) if isinstance(prepared, Prepared) else ()
-
-
-def _effects_differ(before: AnalysisSpec, after: AnalysisSpec) -> bool:
-    """Whether the effect sizes of single studies may differ between two requests."""
-    asked = ("measure", "measure_options", "roles", "routes", "level", "dependence")
-    return any(getattr(before, name) != getattr(after, name) for name in asked)
-
-
-def touched_rows(
-    before: StudyTable, after: StudyTable, *, all_columns: bool = False
-) -> frozenset[int]:
-    """Return the ids of rows of ``after`` whose effect may differ from that in ``before``.
-
-    Only cells of columns that have a role can matter, unless ``all_columns`` (a request that names
-    columns itself). A changed role touches every row.
-    """
-    if before is after:
-        return frozenset()
-    relevant = {c.id: c for c in after.columns if all_columns or c.role is not None}
-    earlier = {c.id: c for c in before.columns if all_columns or c.role is not None}
-    if {i: (c.role, c.name) for i, c in relevant.items()} != {
-        i: (c.role, c.name) for i, c in earlier.items()
-    }:
-        return frozenset(after.row_ids)
-    same_rows = before.row_ids == after.row_ids
-    old_place = {} if same_rows else {row: i for i, row in enumerate(before.row_ids)}
-    touched: set[int] = set() if same_rows else set(after.row_ids) - old_place.keys()
-    for i, column in relevant.items():
-        old = earlier[i].cells
-        if same_rows:
-            if old is not column.cells:
-                pairs: Iterable[tuple[object, object, int]] = zip(
-                    old, column.cells, after.row_ids, strict=True
-                )
-                touched.update(row for a, b, row in pairs if not _same(a, b))
-        else:
-            touched.update(
-                row
-                for row, b in zip(after.row_ids, column.cells, strict=True)
-                if row in old_place and not _same(old[old_place[row]], b)
-            )
-    return frozenset(touched)
-
-
-def _same(a: object, b: object) -> bool:
-    return a is b or (type(a) is type(b) and a == b)

@@ -55,7 +55,14 @@ DARK = Tones(
 
 
 def tones() -> Tones:
-    """The tones of the palette that is in force."""
+    """The tones that are in force; without :func:`apply_theme` those that suit the palette."""
+    return _IN_FORCE[-1] if _IN_FORCE else _suiting_the_palette()
+
+
+_IN_FORCE: list[Tones] = []  # asked for at every repaint, so it is not worked out each time
+
+
+def _suiting_the_palette() -> Tones:
     dark = QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128
     return DARK if dark else LIGHT
 
@@ -89,7 +96,8 @@ def apply_theme(app: QApplication, wanted: str = "system") -> None:
     dark_system = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
     dark = wanted == "dark" or (wanted == "system" and dark_system)
     icon.cache_clear()
-    app.setPalette(palette_of(DARK if dark else LIGHT))
+    _IN_FORCE[:] = [DARK if dark else LIGHT]
+    app.setPalette(palette_of(_IN_FORCE[-1]))
 
 
 def panel_css(t: Tones) -> str:

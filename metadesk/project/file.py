@@ -6,7 +6,6 @@ looks of figures stand as JSON text in the sheet ``metadesk``, which Excel does 
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,11 +17,10 @@ from metadesk.formats import guess_roles, read_workbook
 from metadesk.formats.workbook import Sheet, Workbook
 from metadesk.project.changes import reconciled, same_header
 from metadesk.project.plain import Damaged, project_text, read_project_text
-from metadesk.project.project import Project, ProjectSheet, Source
+from metadesk.project.project import HIDDEN, Project, ProjectSheet
 from metadesk.project.worksheets import add_styles, add_worksheet, titles_of
 from metadesk.saving import save_atomically
 
-HIDDEN = "metadesk"
 MARK = "metadesk project"
 NOTE = "Roles, exclusions and analyses of the other sheets. Leave this sheet to metadesk."
 CHUNK = 30_000  # Excel holds 32,767 characters a cell
@@ -77,12 +75,6 @@ def sheet_in(project: Project, name: str | None, path: Path) -> ProjectSheet:
             return sheet
     known = ", ".join(f"'{sheet.table.name}'" for sheet in project.sheets)
     raise FileProblem(f"'{path.name}' has no sheet '{name}'; it has {known}.")
-
-
-def source_of(path: Path) -> Source:
-    """Name and fingerprint of the file that data come from."""
-    with path.open("rb") as file:
-        return Source(path.name, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _write(project: Project, path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,7 @@ from metadesk.analysis.trial_spec import AnySpec
 from metadesk.table import StudyTable
 
 PROJECT_VERSION = 1
+HIDDEN = "metadesk"  # the sheet of a workbook in which metadesk keeps what a spreadsheet cannot
 NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -64,3 +66,11 @@ class Project:
     app_version: str = __version__
     version: int = PROJECT_VERSION
     remark: str = field(default="", compare=False)
+
+
+def source_of(path: Path) -> Source:
+    """Name and fingerprint of the file that data come from."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return Source(path.name, hashlib.file_digest(file, "sha256").hexdigest())

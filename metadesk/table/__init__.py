@@ -1,4 +1,4 @@
-"""The study table: columns, roles, edits, problems."""
+"""The study table: columns, roles, edits. What is wrong in one is listed by ``table.validate``."""
 
 from metadesk.table.cells import (
     Parsed,
@@ -9,7 +9,6 @@ from metadesk.table.cells import (
     parse_number,
     parse_typed,
 )
-from metadesk.table.checks.look import Check, Problem
 from metadesk.table.edits import (
     Compound,
     Edit,
@@ -26,20 +25,16 @@ from metadesk.table.edits import (
 )
 from metadesk.table.roles import ROLES, UNIQUE_EXCEPT, Role
 from metadesk.table.table import NOT_A_STUDY, StudyTable, TableColumn, make_table, shown
-from metadesk.table.validate import CHECKS, validate
 
 __all__ = [
-    "CHECKS",
     "NOT_A_STUDY",
     "ROLES",
     "UNIQUE_EXCEPT",
-    "Check",
     "Compound",
     "Edit",
     "InsertColumns",
     "InsertRows",
     "Parsed",
-    "Problem",
     "RemoveColumns",
     "RemoveRows",
     "RenameColumn",
@@ -59,5 +54,4 @@ __all__ = [
     "parse_number",
     "parse_typed",
     "shown",
-    "validate",
 ]

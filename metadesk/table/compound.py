@@ -55,7 +55,7 @@ def split_text(text: str) -> tuple[Piece, ...]:
     number in brackets is left as that, because it may be an SD, an SE or a percentage.
     """
     words = " ".join(text.split())
-    if parse_number(words) is not None:
+    if len(re.findall(r"\d+", words)) < 2 or parse_number(words) is not None:
         return ()
     for reader in (_mean_sd, _fraction, _with_range, _bracket, _bare_range):
         pieces = reader(words)

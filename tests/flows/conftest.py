@@ -49,6 +49,7 @@ class Person:
             lambda: (
                 not self.session.stale
                 and not self.session.busy
+                and not self.session.checking
                 and (self.session.any_result is not None or bool(self.session.failure))
             ),
             timeout=PATIENCE,

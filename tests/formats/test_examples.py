@@ -7,7 +7,7 @@ import pytest
 
 from metadesk.formats import read_sheet, read_workbook
 from metadesk.resources import example
-from metadesk.table import validate
+from metadesk.table.validate import validate
 
 SCRIPT = Path(__file__).resolve().parents[2] / "packaging" / "make_examples.py"
 

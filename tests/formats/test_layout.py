@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from metadesk.formats import guess_roles
 from metadesk.formats.layout import find_layout, table_from, trimmed
-from metadesk.table import validate
+from metadesk.table.validate import validate
 
 CELLS = st.one_of(
     st.none(),

@@ -6,7 +6,7 @@ import pytest
 
 from metadesk.errors import FileProblem
 from metadesk.formats import read_sheet, read_workbook, sheet_names
-from metadesk.table import validate
+from metadesk.table.validate import validate
 
 ROWS = [
     ["Study", "Year", "e1", "n1", "e2", "n2"],

@@ -9,7 +9,8 @@ import pytest
 
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.errors import DataProblem
-from metadesk.gui.session import Session, touched_rows
+from metadesk.gui.open_sheet import touched_rows
+from metadesk.gui.session import Session
 from metadesk.table import StudyTable, make_table
 
 
@@ -268,6 +269,41 @@ def test_the_answer_for_another_sheet_is_dropped(session, engine, qtbot):
     session.switch_sheet(0)
     qtbot.waitUntil(settled(session))
     assert session.result.table.name == "First"
+
+
+def test_problems_are_told_while_a_long_fit_still_runs(qtbot):
+    engine = FakeEngine()
+    engine.gate.clear()
+    session = Session(engine, check=lambda table: (f"seen {table.cell(0, 1)}",))
+    session.open_table(sheet())
+    qtbot.waitUntil(lambda: session.problems == ("seen 0.1",))
+    assert session.busy
+    session.apply(Put(0, 1, 0.7))
+    qtbot.waitUntil(lambda: session.problems == ("seen 0.7",))
+    assert session.busy
+    engine.gate.set()
+    assert session.close()
+
+
+def test_problems_are_told_when_there_are_no_effect_sizes(qtbot):
+    engine = FakeEngine()
+    engine.fail_prepare = "No."
+    session = Session(engine, check=lambda table: ("wrong",))
+    session.open_table(sheet())
+    qtbot.waitUntil(lambda: session.problems == ("wrong",))
+    assert session.close()
+
+
+def test_a_sheet_left_before_it_was_checked_is_checked_when_it_comes_back(qtbot):
+    session = Session(FakeEngine(), check=lambda table: (table.name,))
+    session.open_workbook((sheet("One"), sheet("Two")))
+    qtbot.waitUntil(settled(session))
+    session.switch_sheet(1)
+    assert session.problems == ()
+    qtbot.waitUntil(lambda: session.problems == ("Two",))
+    session.switch_sheet(0)
+    qtbot.waitUntil(lambda: session.problems == ("One",))
+    assert session.close()
 
 
 def test_with_auto_run_off_effect_sizes_stay_live_and_the_result_waits(session, qtbot):

@@ -69,21 +69,51 @@ def test_no_room_imports_what_is_slow_to_load(root) -> None:
 
 def test_the_first_forest_plot_needs_no_optimiser_and_no_model_of_trial_rows(root) -> None:
     code = """
+from metadesk.gui.app import load_engine
+load_engine(None, None)
 from metadesk.analysis.engine import run
 from metadesk.analysis.presets import default_spec
 from metadesk.formats import guess_roles, read_workbook
-from metadesk.gui.app import load_engine
 from metadesk.plots import PLOTS
 from metadesk.resources import example
 
-load_engine(None, None)
 table = guess_roles(read_workbook(example("bcg_vaccine.xlsx")).sheets[0].table()).table
 forest = PLOTS["forest"]
 forest.draw(run(default_spec(), table), forest.options())
 """
     loaded = loaded_by(code, root)
-    slow = {"scipy.optimize", "scipy.linalg", "scipy.sparse", "scipy.stats", "urllib.request"}
+    slow = {
+        "scipy.optimize", "scipy.linalg", "scipy.sparse", "scipy.stats", "urllib.request",
+        "numpy.f2py", "numpy.testing",
+    }  # fmt: skip
     assert not loaded & (slow | {"metadesk.models.mixed", "pandas", "openpyxl", "pyqtgraph"})
+
+
+def test_no_module_is_read_a_second_time_for_the_spellings_of_qt(root) -> None:
+    code = """
+import builtins, inspect
+seen = []
+inspect.getsource = lambda module: seen.append(module.__name__) or ""
+import metadesk.gui.app
+print("read:", *[name for name in seen if name.startswith("metadesk")])
+"""
+    done = run("-c", code, cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["read:"]
+
+
+def test_all_of_numpy_is_there_when_scipy_was_loaded_quickly(root) -> None:
+    code = """
+from metadesk.numerics.quick_scipy import load_special
+load_special()
+import numpy, sys
+missing = [n for n in numpy.__all__ if not hasattr(numpy, n)]
+assert not missing and len(numpy.__all__) > 400 and "f2py" in dir(numpy), missing
+from scipy import special, optimize, linalg
+assert special.ndtri(0.975) > 1.95
+"""
+    done = run("-c", code, cwd=root)
+    assert done.returncode == 0, done.stderr
 
 
 def test_nothing_lies_on_the_top_level_that_does_not_belong_there(root) -> None:

@@ -14,7 +14,7 @@ from samples import AWKWARD, five_trials, one_sheet, projects
 
 from metadesk.errors import FileProblem
 from metadesk.project import Project, ProjectSheet
-from metadesk.project.file import HIDDEN, read_project, write_project
+from metadesk.project.file import read_project, write_project
 from metadesk.project.plain import (
     Damaged,
     migrated,
@@ -22,6 +22,7 @@ from metadesk.project.plain import (
     project_text,
     read_project_text,
 )
+from metadesk.project.project import HIDDEN
 from metadesk.table import make_table
 
 same_folder = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

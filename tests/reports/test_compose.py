@@ -7,10 +7,10 @@ from made_results import bcg, estimates, with_excluded
 
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.document import Table, render_text
-from metadesk.reports import compose, write_json
+from metadesk.reports.compose import compose
 from metadesk.reports.methods import methods_text
 from metadesk.reports.numbers import all_numbers, models_of
-from metadesk.reports.results_json import json_text, plain_numbers, to_plain
+from metadesk.reports.results_json import json_text, plain_numbers, to_plain, write_json
 
 
 @pytest.fixture(scope="module")

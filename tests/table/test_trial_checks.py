@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from metadesk.table import make_table, validate
+from metadesk.table import make_table
+from metadesk.table.validate import validate
 
 
 def sheet(**changed):

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from metadesk.table import CHECKS, make_table, validate
+from metadesk.table import make_table
 from metadesk.table.edits import SetExcluded
+from metadesk.table.validate import CHECKS, validate
 
 STUDIES = [
     f"{name} {year}"

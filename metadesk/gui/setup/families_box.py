@@ -27,6 +27,7 @@ class FamiliesBox(QWidget):
         super().__init__(parent)
         self.setObjectName("familiesBox")
         self._session = session
+        self._shown: object = None
         self._group = QButtonGroup(self)
         self._radios: dict[str, QRadioButton] = {}
         self._words: dict[str, QLabel] = {}
@@ -54,6 +55,10 @@ class FamiliesBox(QWidget):
 
         session = self._session
         found = self._found()
+        now = (found, session.spec.model)
+        if now == self._shown:
+            return
+        self._shown = now
         for entry in MODELS:
             lacking = why_not(entry, found)
             chosen = entry.key == session.spec.model

@@ -37,6 +37,7 @@ class SetupPanel(QScrollArea):
         self.setMinimumWidth(264)
         self._session = session
         self._ready = False
+        self._advised: object = None
         body = QWidget(self)
         body.setObjectName("setupBody")
         self._column = QVBoxLayout(body)
@@ -55,6 +56,7 @@ class SetupPanel(QScrollArea):
     def restyle(self) -> None:
         """Take the colours of the palette in force."""
         self.setStyleSheet(panel_css(tones()))
+        self._advised = None
         if self._ready:
             self._show_advice()
 
@@ -115,6 +117,9 @@ class SetupPanel(QScrollArea):
         from metadesk.advice.advise import advise
 
         result = self._session.result
+        if result is not None and result is self._advised:
+            return
+        self._advised = result
         notes = advise(result) if result is not None and result.main is not None else ()
         at_the_choice = tuple(note for note in notes if note.code in AT_THE_CHOICE)
         others = tuple(note for note in notes if note.code not in AT_THE_CHOICE)

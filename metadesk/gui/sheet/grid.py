@@ -420,19 +420,26 @@ class SheetModel(QAbstractTableModel):
             self._announce(rows[0], rows[-1], 0, self.columnCount() - 1)
 
     def _take_effects(self) -> None:
-        prepared, touched = self.session.prepared, self.session.touched
-        if prepared is not self._prepared:
-            self._prepared = prepared
-            self._studies = {} if prepared is None else {s.row_id: s for s in prepared.studies}
-            self._written = {}
-            self._announce(0, self.rowCount() - 1, self.first_effect, self.columnCount() - 1)
-            self._announce_header(self.first_effect)
-        elif touched != self._touched:
-            changed = touched ^ self._touched
-            rows = [i for i, row_id in enumerate(self.table.row_ids) if row_id in changed]
-            if rows:
-                self._announce(rows[0], rows[-1], self.first_effect, self.columnCount() - 1)
+        before, prepared = self._prepared, self.session.prepared
+        touched = self.session.touched
+        changed = touched ^ self._touched
+        if prepared is not before:
+            studies = {} if prepared is None else {s.row_id: s for s in prepared.studies}
+            if before is None or prepared is None or _headings(before) != _headings(prepared):
+                changed = frozenset(self.table.row_ids)
+                self._written = {}
+                self._prepared = prepared
+                self._announce_header(self.first_effect)
+            else:
+                differ = {id for id, study in studies.items() if study != self._studies.get(id)}
+                changed |= differ | (self._studies.keys() - studies.keys())
+                for id in changed & self._written.keys():
+                    del self._written[id]
+            self._prepared, self._studies = prepared, studies
         self._touched = touched
+        rows = [i for i, row_id in enumerate(self.table.row_ids) if row_id in changed]
+        if rows:
+            self._announce(rows[0], rows[-1], self.first_effect, self.columnCount() - 1)
 
     def _take_problems(self) -> None:
         before, self._marks, self._column_marks = self._marks, {}, {}
@@ -469,6 +476,11 @@ def _first_effect(table: StudyTable) -> int:
     """Behind the tick box, the columns, and room to type: one column, more on a small sheet."""
     count = len(table.columns)
     return 1 + count + max(1, ROOM_COLUMNS - count)
+
+
+def _headings(prepared: Prepared) -> tuple[object, ...]:
+    """What the heads and the badges of the effect columns follow from."""
+    return prepared.measure, prepared.spec.level, prepared.effects is None
 
 
 def _headers(table: StudyTable) -> list[tuple[str, str | None, bool]]:

@@ -214,7 +214,8 @@ class SheetPane(QWidget):
         self.arrange()
 
     def _effects_changed(self) -> None:
-        if self.widths.effects_differ(self.font()):
+        waiting = bool(self.session.touched)  # the new effects are measured when they are here
+        if not waiting and self.widths.effects_differ(self.font()):
             self.arrange()
 
     def _kind_changed(self) -> None:

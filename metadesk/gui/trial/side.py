@@ -52,7 +52,9 @@ class Side(QWidget):
         self.refresh()
 
     def start(self) -> None:
-        """Fill the panel of studies; that of trial rows waits for the first sheet of them."""
+        """Fill the panel of studies, once; that of trial rows waits for the first such sheet."""
+        if self._ready:
+            return
         self._ready = True
         self._studies.start()
         self.refresh()

@@ -63,7 +63,7 @@ def settled(qtbot, session):
     """Wait until problems and effects of the table in front are here."""
 
     def wait():
-        qtbot.waitUntil(lambda: not session.busy and not session.touched)
+        qtbot.waitUntil(lambda: not (session.busy or session.checking or session.touched))
 
     return wait
 
