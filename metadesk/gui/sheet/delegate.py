@@ -8,7 +8,6 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, QSize, Qt, S
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import (
     QLineEdit,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 PADDING = 7
 CORNER = 7.0
 BOX = 14
-MOST_WIDTHS = 50_000
-SELECTED = QStyle.StateFlag.State_Selected
+MOST_TEXTS = 50_000
 
 
 class CellDelegate(QStyledItemDelegate):
@@ -39,6 +37,7 @@ class CellDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._model = model
         self._cursor = cursor
+        self._selection = cursor.selection
         self.restyle(parent.font(), sheet_colours(parent.palette()))
 
     def restyle(self, font: QFont, colours: SheetColours) -> None:
@@ -48,18 +47,19 @@ class CellDelegate(QStyledItemDelegate):
         self._small = QFont(font)
         self._small.setPointSizeF(font.pointSizeF() * 0.9)
         self._metrics_of = {False: QFontMetrics(self._font), True: QFontMetrics(self._small)}
-        self._widths: dict[tuple[str, bool], int] = {}
+        self._fitted: dict[tuple[str, int, bool, bool], tuple[str, int]] = {}
 
     # ------------------------------------------------------------------ painting
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint tint, selection, text, corner mark and the frame of the current cell."""
         row, section = index.row(), index.column()
-        painter.fillRect(option.rect, self.colours.grid)
-        rect: QRect = option.rect.adjusted(0, 0, -1, -1)
         model, colours, current = self._model, self.colours, self._cursor.position
+        rect: QRect = option.rect
+        painter.fillRect(rect, colours.grid)
+        rect.adjust(0, 0, -1, -1)
         problems = model.problems_at(row, section)
         painter.fillRect(rect, self._fill(row, section, problems[0].severity if problems else ""))
-        if option.state & SELECTED:
+        if self._selection.isSelected(index):
             painter.fillRect(rect, colours.selected)
         elif row == current[0]:
             painter.fillRect(rect, colours.current_row)
@@ -96,16 +96,9 @@ class CellDelegate(QStyledItemDelegate):
         ink = self.colours.muted if faint else self.colours.ink
         painter.setFont(self._small if faint else self._font)
         painter.setPen(self.colours.excluded_ink if excluded else ink)
-        if "\n" in text or "\r" in text:
-            text = " ↵ ".join(text.splitlines())
-        place, metrics = rect.width() - 2 * PADDING, self._metrics_of[faint]
-        width = self._width(text, faint)
-        if width > place and not key:
-            text = self._rounded(model.value(row, section), text, place)
-            width = self._width(text, faint)
-        if width > place:
-            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, place)
-            width = place
+        metrics = self._metrics_of[faint]
+        value = None if key else model.value(row, section)
+        text, width = self._fit(text, value, rect.width() - 2 * PADDING, faint)
         x = rect.left() + PADDING
         if model.alignment(row, section) == RIGHT:
             x = rect.right() + 1 - PADDING - width
@@ -117,24 +110,31 @@ class CellDelegate(QStyledItemDelegate):
                 middle = rect.center().y() + 1
                 painter.drawLine(x, middle, x + width, middle)
 
-    def _rounded(self, value: Value, text: str, place: int) -> str:
-        """A long decimal number with as many digits as fit, as Excel shows it."""
-        if not isinstance(value, float):
-            return text
-        for digits in range(12, 2, -1):
-            shorter = f"{value:.{digits}g}"
-            if self._width(shorter, False) <= place:
-                return shorter
-        return text
-
-    def _width(self, text: str, small: bool) -> int:
-        known = self._widths.get((text, small))
+    def _fit(self, text: str, value: Value, place: int, small: bool) -> tuple[str, int]:
+        """What of a text is shown in a place so wide, and its own width; remembered."""
+        decimal = isinstance(value, float)
+        known = self._fitted.get((text, place, small, decimal))
         if known is None:
-            if len(self._widths) > MOST_WIDTHS:
-                self._widths.clear()
-            known = self._metrics_of[small].horizontalAdvance(text)
-            self._widths[text, small] = known
+            if len(self._fitted) > MOST_TEXTS:
+                self._fitted.clear()
+            known = self._cut(text, value if isinstance(value, float) else None, place, small)
+            self._fitted[text, place, small, decimal] = known
         return known
+
+    def _cut(self, text: str, value: float | None, place: int, small: bool) -> tuple[str, int]:
+        """One line; a decimal number with as many digits as fit, as Excel shows it."""
+        metrics = self._metrics_of[small]
+        line = " ↵ ".join(text.splitlines()) if "\n" in text or "\r" in text else text
+        width = metrics.horizontalAdvance(line)
+        for digits in range(12, 2, -1) if value is not None else ():
+            if width <= place:
+                break
+            line = f"{value:.{digits}g}"
+            width = metrics.horizontalAdvance(line)
+        if width <= place:
+            return line, width
+        whole = text if value is not None else line
+        return metrics.elidedText(whole, Qt.TextElideMode.ElideRight, place), place
 
     def _paint_tick(self, painter: QPainter, rect: QRect, ticked: bool) -> None:
         colours = self.colours
@@ -154,7 +154,9 @@ class CellDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Rows have one height; only a width is asked for."""
-        wide = self._width(self._model.text(index.row(), index.column()), False)
+        wide = self._metrics_of[False].horizontalAdvance(
+            self._model.text(index.row(), index.column())
+        )
         return QSize(wide + 2 * PADDING + 4, self._metrics_of[False].height() + 9)
 
     # ------------------------------------------------------------------ editing
