@@ -204,6 +204,7 @@ class StartPage(QWidget):
 
     def _heading(self, words: str) -> QLabel:
         label = QLabel(words, self)
+        label.setIndent(0)  # on one line with what stands above and below
         set_role(label, "heading")
         return label
 

@@ -102,7 +102,8 @@ def apply_theme(app: QApplication, wanted: str = "system") -> None:
 
 def panel_css(t: Tones) -> str:
     """The style of panels beside the sheet: quiet headings, muted help, cards, flat toolbars."""
-    return f"""
+    return (
+        f"""
     QLabel[role="heading"] {{ font-weight: 600; color: {t.text}; }}
     QLabel[role="title"] {{ font-weight: 600; color: {t.text}; }}
     QLabel[role="muted"], QLabel[role="field"] {{ color: {t.muted}; }}
@@ -121,6 +122,21 @@ def panel_css(t: Tones) -> str:
     QToolButton[role="flat"]:hover, QToolButton[role="flat"]:focus {{ background: {t.selection}; }}
     QToolButton[role="flat"]:checked {{ background: {t.selection}; }}
     QScrollArea {{ border: none; background: transparent; }}
+    QTableView {{ background: transparent; border: none; border-bottom: 1px solid {t.line};
+        selection-background-color: {t.selection}; selection-color: {t.text}; }}
+    QHeaderView, QHeaderView::section {{ background: transparent; color: {t.muted}; border: none; }}
+    QHeaderView::section {{ border-top: 1px solid {t.muted}; border-bottom: 1px solid {t.muted};
+        padding: 3px 5px; }}
+    QWidget#setupBody, QWidget#resultsBody {{ background: transparent; }}
+    """
+        + scroll_css(t)
+        + ticks_css(t)
+    )
+
+
+def scroll_css(t: Tones) -> str:
+    """The style of scroll bars: slim, without arrows."""
+    return f"""
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
     QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
     QScrollBar::handle {{ background: {t.line}; border-radius: 4px; margin: 1px; }}
@@ -129,13 +145,7 @@ def panel_css(t: Tones) -> str:
     QScrollBar::handle:horizontal {{ min-width: 32px; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
-    QTableView {{ background: transparent; border: none; border-bottom: 1px solid {t.line};
-        selection-background-color: {t.selection}; selection-color: {t.text}; }}
-    QHeaderView, QHeaderView::section {{ background: transparent; color: {t.muted}; border: none; }}
-    QHeaderView::section {{ border-top: 1px solid {t.muted}; border-bottom: 1px solid {t.muted};
-        padding: 3px 5px; }}
-    QWidget#setupBody, QWidget#resultsBody {{ background: transparent; }}
-    """ + ticks_css(t)
+    """
 
 
 def ticks_css(t: Tones) -> str:
