@@ -2,9 +2,8 @@
 
 from metadesk.models.mixed.bioequivalence import Bioequivalence, assess_bioequivalence
 from metadesk.models.mixed.catalogue import TRIAL_MODELS, TrialModel
-from metadesk.models.mixed.estimate import LinearEstimate, estimate_linear
 from metadesk.models.mixed.generalised import fit_generalised
-from metadesk.models.mixed.linear import fit_linear
+from metadesk.models.mixed.linear import LinearEstimate, estimate_linear, fit_linear
 from metadesk.models.mixed.one_patient import OnePatient, analyse_one_patient
 from metadesk.models.mixed.options import GeneralisedMixed, LinearMixed
 from metadesk.models.mixed.patient_series import PatientSeries, analyse_series, patient_summaries

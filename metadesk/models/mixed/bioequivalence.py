@@ -9,7 +9,7 @@ import numpy as np
 
 from metadesk.document import Note
 from metadesk.errors import DataProblem
-from metadesk.models.mixed.inference import DfRule
+from metadesk.models.mixed.estimates import DfRule
 from metadesk.models.mixed.linear import fit_linear
 from metadesk.models.mixed.options import LinearMixed
 from metadesk.models.mixed.result import MixedResult

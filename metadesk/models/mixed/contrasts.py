@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from metadesk.models.mixed.inference import DfRule, Estimates, FixedEffects, JointTest
+from metadesk.models.mixed.estimates import DfRule, Estimates, JointTest
+from metadesk.models.mixed.fixed_effects import FixedEffects
 from metadesk.models.mixed.terms import INTERCEPT, DesignMatrix, ModelFrame
 from metadesk.numerics.types import FloatMatrix, FloatVector
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from metadesk.models.mixed.inference import DF_TITLES
+from metadesk.models.mixed.estimates import DF_TITLES
 from metadesk.models.mixed.multiplicity import ADJUSTMENTS
 from metadesk.models.mixed.terms import RandomTerm, Term
 from metadesk.models.mixed.trial_data import TrialData

@@ -11,8 +11,8 @@ from scipy import special
 
 from metadesk.document import Note
 from metadesk.errors import DataProblem
-from metadesk.models.mixed.components import RatioTest, likelihood_ratio
 from metadesk.models.mixed.linear import fit_linear
+from metadesk.models.mixed.linear.components import RatioTest, likelihood_ratio
 from metadesk.models.mixed.one_patient import cycle_differences
 from metadesk.models.mixed.options import LinearMixed
 from metadesk.models.mixed.random_effects import IndividualEffects

@@ -9,7 +9,8 @@ from types import MappingProxyType
 import numpy as np
 
 from metadesk.document import Cell, Column, Table
-from metadesk.models.mixed.inference import DfRule, Estimates, FixedEffects, JointTest
+from metadesk.models.mixed.estimates import DfRule, Estimates, JointTest
+from metadesk.models.mixed.fixed_effects import FixedEffects
 from metadesk.models.mixed.random_effects import IndividualEffects, RandomEffects
 from metadesk.models.mixed.trial_data import ExcludedRow
 from metadesk.models.result import FitResult

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from metadesk.document import Note
-from metadesk.models.mixed.options import RESIDUAL, LinearMixed
+from metadesk.models.mixed.options import RESIDUAL, GeneralisedMixed, LinearMixed
+from metadesk.models.mixed.random_columns import RandomColumns
 from metadesk.models.mixed.terms import ModelFrame
 
 
@@ -18,6 +19,19 @@ def linear_equation(frame: ModelFrame, spec: LinearMixed) -> str:
         random.append(f"({' and '.join(what)} by {term.group or 'person'})")
     rest = "residual" if spec.residual == "independent" else f"residual ({RESIDUAL[spec.residual]})"
     return f"{left} = " + " + ".join(["mean", *fixed, *random, rest])
+
+
+def generalised_equation(frame: ModelFrame, columns: RandomColumns, spec: GeneralisedMixed) -> str:
+    """The model as one line: outcome on the scale of the link = terms + random terms."""
+    outcome = frame.data.roles.outcome
+    left = {
+        "binomial": f"logit P({outcome})",
+        "ordinal": f"logit P({outcome} above a cut)",
+    }.get(spec.family, f"log mean {outcome}")
+    terms = [("carryover" if t.kind == "carryover" else t.column) for t in frame.design.terms]
+    random = ["level" if t == "(Intercept)" else t for t in columns.terms]
+    by = f"({' and '.join(random)} by {columns.group or 'person'})"
+    return f"{left} = " + " + ".join(["mean", *terms, by])
 
 
 def singular_note(boundary: tuple[str, ...], rule: str) -> Note:

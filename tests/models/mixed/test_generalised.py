@@ -10,10 +10,14 @@ from made_trials import CROSSOVER, crossover_columns, rows_of
 
 from metadesk.errors import DataProblem
 from metadesk.models.mixed import GeneralisedMixed, TrialData, fit_generalised
-from metadesk.models.mixed.climb import numerical_hessian
-from metadesk.models.mixed.families import NegativeBinomial, Ordinal
 from metadesk.models.mixed.generalised import generalised_problem
-from metadesk.models.mixed.quadrature import MarginalLikelihood, gauss_hermite, trapezoid
+from metadesk.models.mixed.generalised.climb import numerical_hessian
+from metadesk.models.mixed.generalised.families import NegativeBinomial, Ordinal
+from metadesk.models.mixed.generalised.quadrature import (
+    MarginalLikelihood,
+    gauss_hermite,
+    trapezoid,
+)
 
 
 def binary(seed=5, orders=("ABAB", "BABA"), per_sequence=12, cut=10.8):

@@ -22,16 +22,16 @@ from metadesk.models.mixed import (
     fit_generalised,
     fit_linear,
 )
-from metadesk.models.mixed.climb import numerical_hessian
-from metadesk.models.mixed.conditional import ConditionalLikelihood
-from metadesk.models.mixed.families import NegativeBinomial
 from metadesk.models.mixed.generalised import generalised_problem
+from metadesk.models.mixed.generalised.climb import numerical_hessian
+from metadesk.models.mixed.generalised.conditional import ConditionalLikelihood
+from metadesk.models.mixed.generalised.families import NegativeBinomial
+from metadesk.models.mixed.generalised.one_random_effect import OneRandomEffect
+from metadesk.models.mixed.generalised.quadrature import gauss_hermite
 from metadesk.models.mixed.linear import linear_problem
-from metadesk.models.mixed.newton import maximise
-from metadesk.models.mixed.one_random_effect import OneRandomEffect
-from metadesk.models.mixed.quadrature import gauss_hermite
-from metadesk.models.mixed.random_intercept import maximise_intercept
-from metadesk.models.mixed.woodbury import RandomEffectsCovariance
+from metadesk.models.mixed.linear.newton import maximise
+from metadesk.models.mixed.linear.random_intercept import maximise_intercept
+from metadesk.models.mixed.linear.woodbury import RandomEffectsCovariance
 from metadesk.numerics.progress import Progress
 
 

@@ -8,7 +8,7 @@ from made_trials import CROSSOVER, SERIES, crossover, crossover_columns, rows_of
 
 from metadesk.errors import Cancelled, DataProblem, NotEstimable, SpecProblem
 from metadesk.models.mixed import LinearMixed, TrialData, analyse_two_by_two, fit_linear
-from metadesk.models.mixed.components import likelihood_ratio
+from metadesk.models.mixed.linear.components import likelihood_ratio
 from metadesk.numerics.progress import Progress
 
 PLAIN = LinearMixed(intervals="none")

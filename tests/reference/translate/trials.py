@@ -15,12 +15,12 @@ from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
 from metadesk.models.mixed.bioequivalence import Bioequivalence, assess_bioequivalence, method_b
 from metadesk.models.mixed.generalised import fit_generalised, generalised_problem
+from metadesk.models.mixed.generalised.quadrature import MarginalLikelihood, trapezoid
 from metadesk.models.mixed.linear import fit_linear
 from metadesk.models.mixed.one_patient import OnePatient, analyse_one_patient
 from metadesk.models.mixed.options import GeneralisedMixed, LinearMixed
 from metadesk.models.mixed.patient_series import patient_summaries
 from metadesk.models.mixed.published import paired_counts, paired_means
-from metadesk.models.mixed.quadrature import MarginalLikelihood, trapezoid
 from metadesk.models.mixed.terms import RandomTerm, Term
 from metadesk.models.mixed.trial_data import Roles, TrialData
 from metadesk.models.mixed.two_by_two import analyse_two_by_two

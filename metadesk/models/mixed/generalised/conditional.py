@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from metadesk.errors import NotEstimable
-from metadesk.models.mixed.climb import Peak, newton
+from metadesk.models.mixed.generalised.climb import Peak, newton
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.tails import chi2_sf
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector

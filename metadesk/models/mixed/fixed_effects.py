@@ -1,4 +1,4 @@
-"""Tests and intervals for fixed effects of a linear mixed model in small samples."""
+"""Fixed effects of a linear mixed model and the tests of their combinations in small samples."""
 
 from __future__ import annotations
 
@@ -6,78 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
-from metadesk.models.mixed.newton import Optimum
-from metadesk.numerics.tails import f_sf, quantile, two_sided_p
-from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
-
-DfRule = Literal["kenward-roger", "satterthwaite", "containment", "between-within", "residual", "z"]
-
-DF_TITLES = {
-    "kenward-roger": "Kenward–Roger",
-    "satterthwaite": "Satterthwaite",
-    "containment": "containment",
-    "between-within": "between–within",
-    "residual": "residual (n − p)",
-    "z": "normal distribution",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Estimates:
-    """Some linear combinations of fixed effects with their t tests and intervals."""
-
-    names: tuple[str, ...]
-    estimate: FloatVector
-    se: FloatVector
-    df: FloatVector
-    statistic: FloatVector
-    pval: FloatVector
-    ci_lb: FloatVector
-    ci_ub: FloatVector
-    level: float
-    rule: str
-
-
-@dataclass(frozen=True)
-class JointTest:
-    """A joint F test that some combinations of fixed effects are zero."""
-
-    title: str
-    F: float
-    num_df: int
-    den_df: float
-    p: float
-    rule: str
-
-
-def estimates(
-    names: tuple[str, ...],
-    estimate: FloatVector,
-    se: FloatVector,
-    df: FloatVector,
-    level: float,
-    rule: str,
-) -> Estimates:
-    """Complete estimates with t, P and interval."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = estimate / se
-    half = quantile(level, df) * se
-    return Estimates(
-        names,
-        estimate,
-        se,
-        df,
-        t,
-        two_sided_p(t, df),
-        estimate - half,
-        estimate + half,
-        level,
-        rule,
-    )
+from metadesk.models.mixed.estimates import DF_TITLES, DfRule, Estimates, JointTest, estimates
+from metadesk.numerics.tails import f_sf
+from metadesk.numerics.types import FloatMatrix, FloatVector
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,110 +154,3 @@ def _pooled_df(dfs: FloatVector, q: int) -> float:
         return 2.0
     E = float(np.sum(dfs / (dfs - 2)))
     return 2 * E / (E - q)
-
-
-def fixed_effects(
-    optimum: Optimum,
-    R: FloatMatrix,
-    scale: float,
-    offset: FloatVector,
-    strata: Callable[[], tuple[FloatVector, FloatVector]],
-    n: int,
-) -> FixedEffects:
-    """Bring the results of the orthonormal, unit-variance problem back to the sheet's own units.
-
-    The climb saw ``X = QR`` as Q and residuals divided by ``scale``; ``offset`` are the
-    least-squares coefficients taken off beforehand.
-    """
-    c = optimum.criterion
-    p = c.p
-    m = c.moments
-    back = np.linalg.inv(R) if p else np.zeros((0, 0))
-    to = back * scale
-    C = c.C
-    P = m.first[:, :p, :p]
-    Q = m.second[:, :, :p, :p]
-    _, expected = c.hessian()
-    W = 2 * _inverse(expected)
-    PC = P @ C
-    middle = np.einsum("kl,klab->ab", W, Q) - np.einsum("kl,kab,lbc->ac", W, PC, P)
-    if m.curve is not None:
-        middle = middle - 0.25 * np.einsum("kl,klab->ab", W, m.curve[:, :, :p, :p])
-    adjusted = C + 2 * C @ ((middle + middle.T) / 2) @ C
-    A = 2 * _inverse(optimum.hessian)
-    inner = R.T / scale
-    return FixedEffects(
-        beta=offset + to @ c.delta,
-        C=to @ C @ to.T,
-        first=inner @ P @ inner.T,
-        adjusted=to @ adjusted @ to.T,
-        W=W,
-        J=optimum.jacobian,
-        A=A,
-        strata=strata,
-        n=n,
-    )
-
-
-def _inverse(H: FloatMatrix) -> FloatMatrix:
-    """Inverse of a symmetric matrix; directions without information get none."""
-    if H.size == 0:
-        return H
-    scale = np.sqrt(np.maximum(np.abs(np.diag(H)), 1e-300))
-    scaled = H / np.outer(scale, scale)
-    try:
-        return np.asarray(np.linalg.inv(scaled) / np.outer(scale, scale))
-    except np.linalg.LinAlgError:
-        return np.asarray(np.linalg.pinv(scaled) / np.outer(scale, scale))
-
-
-def stratum_df(
-    X: FloatMatrix, groups: tuple[IntVector, ...], slopes: tuple[FloatMatrix, ...]
-) -> tuple[FloatVector, FloatVector]:
-    """Degrees of freedom by the lowest stratum in which a column varies.
-
-    Parameters
-    ----------
-    X : (n, p) array
-        Fixed-effect columns.
-    groups : tuple of (n,) arrays
-        Level codes of the nested groupings, outermost first.
-    slopes : tuple of (n, q) arrays
-        Random-effect columns of each grouping.
-
-    Returns
-    -------
-    between, contained : (p,) arrays
-        Levels of a stratum minus those above it minus its columns; in ``contained`` a column that
-        is also a random slope is tested against the slopes of that grouping.
-
-    References
-    ----------
-    Pinheiro & Bates (2000), section 2.4.2.
-    """
-    n, p = X.shape
-    sizes = [int(g.max()) + 1 for g in groups] + [n]
-    stratum = np.full(p, len(groups))
-    for j in range(p):
-        for level, g in enumerate(groups):
-            if _constant_within(X[:, j], g, sizes[level]):
-                stratum[j] = level
-                break
-    constant = np.array([np.ptp(X[:, j]) == 0 for j in range(p)], dtype=bool)
-    counts = [int(((stratum == s) & ~constant).sum()) for s in range(len(sizes))]
-    above = [1 if constant.any() else 0, *sizes[:-1]]
-    of_stratum = [m - a - c for m, a, c in zip(sizes, above, counts, strict=True)]
-    df = np.array([float(of_stratum[s]) for s in stratum])
-    df[constant] = of_stratum[-1]
-    contained = df.copy()
-    for level, Z in enumerate(slopes):
-        for j in range(p):
-            if not constant[j] and any(np.array_equal(X[:, j], Z[:, t]) for t in range(Z.shape[1])):
-                contained[j] = min(contained[j], sizes[level] - 1)
-    return df, contained
-
-
-def _constant_within(x: FloatVector, codes: IntVector, m: int) -> bool:
-    first = np.empty(m)
-    first[codes] = x
-    return bool(np.array_equal(first[codes], x))

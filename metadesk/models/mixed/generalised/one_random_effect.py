@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metadesk.models.mixed.quadrature import MarginalLikelihood, Persons, Rule
+from metadesk.models.mixed.generalised.quadrature import MarginalLikelihood, Persons, Rule
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)

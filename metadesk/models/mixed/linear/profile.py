@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from metadesk.models.mixed.moments import Component, Covariance, Criterion
-from metadesk.models.mixed.newton import Optimum, maximise
+from metadesk.models.mixed.linear.moments import Component, Covariance, Criterion
+from metadesk.models.mixed.linear.newton import Optimum, maximise
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatVector
 

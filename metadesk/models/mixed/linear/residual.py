@@ -13,14 +13,14 @@ import numpy as np
 
 from metadesk.errors import DataProblem
 from metadesk.models.mixed.columns import Factor
-from metadesk.models.mixed.moments import Moments
-from metadesk.models.mixed.woodbury import (
-    RandomColumns,
+from metadesk.models.mixed.linear.blocks import (
     block_columns,
     components_of,
     derivative_blocks,
     find_blocks,
 )
+from metadesk.models.mixed.linear.moments import Moments
+from metadesk.models.mixed.random_columns import RandomColumns
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 LONGEST_SERIES = 3000

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from metadesk.models.mixed.columns import combined, first_of_each
-from metadesk.models.mixed.families import Family
+from metadesk.models.mixed.generalised.families import Family
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metadesk.models.mixed.linear import largest, linear_problem
+from metadesk.models.mixed.linear.fit import largest
+from metadesk.models.mixed.linear.problem import linear_problem
 from metadesk.models.mixed.options import LinearMixed
 from metadesk.models.mixed.trial_data import TrialData
 from metadesk.numerics.progress import SILENT, Progress

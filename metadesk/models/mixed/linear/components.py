@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from metadesk.errors import SpecProblem
-from metadesk.models.mixed.moments import Covariance
-from metadesk.models.mixed.newton import Optimum
+from metadesk.models.mixed.linear.moments import Covariance
+from metadesk.models.mixed.linear.newton import Optimum
+from metadesk.models.mixed.linear.profile import Profile
 from metadesk.models.mixed.options import LinearMixed
-from metadesk.models.mixed.profile import Profile
 from metadesk.models.mixed.result import MixedResult
 from metadesk.models.result import Interval, Quantity, VarianceComponent
 from metadesk.numerics.progress import SILENT, Progress

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from metadesk.models.mixed.moments import Criterion, Moments
-from metadesk.models.mixed.newton import Optimum
-from metadesk.models.mixed.woodbury import RandomColumns, RandomEffectsCovariance
+from metadesk.models.mixed.linear.moments import Criterion, Moments
+from metadesk.models.mixed.linear.newton import Optimum
+from metadesk.models.mixed.linear.woodbury import RandomEffectsCovariance
+from metadesk.models.mixed.random_columns import RandomColumns
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 GRID = np.concatenate([[0.0], np.linspace(-4.0, 9.0, 10)])

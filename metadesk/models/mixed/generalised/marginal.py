@@ -6,10 +6,10 @@ import numpy as np
 from scipy import special
 
 from metadesk.models.mixed.columns import combined, first_of_each
-from metadesk.models.mixed.families import Binomial, Family
+from metadesk.models.mixed.generalised.families import Binomial, Family
 from metadesk.models.mixed.options import GeneralisedMixed
+from metadesk.models.mixed.random_columns import RandomColumns
 from metadesk.models.mixed.terms import ModelFrame
-from metadesk.models.mixed.woodbury import RandomColumns
 from metadesk.models.result import Interval, Quantity
 from metadesk.numerics.tails import quantile, two_sided_p
 from metadesk.numerics.types import FloatMatrix, FloatVector
