@@ -147,7 +147,7 @@ def _mcnemar(b: int, c: int) -> McNemar:
     )
 
 
-def _hypergeometric(row: int, other: int, column: int) -> tuple[IntVector, FloatVector]:
+def hypergeometric(row: int, other: int, column: int) -> tuple[IntVector, FloatVector]:
     """Support and log-weights of the first cell of a 2×2 table with these margins."""
     k = np.arange(max(0, column - other), min(row, column) + 1)
     logs = (
@@ -162,7 +162,7 @@ def _hypergeometric(row: int, other: int, column: int) -> tuple[IntVector, Float
 def fisher_p(table: tuple[tuple[int, int], tuple[int, int]]) -> float:
     """Fisher's exact test, two-sided: tables no more probable than the observed one."""
     (a, b), (c, d) = table
-    k, logs = _hypergeometric(a + b, c + d, a + c)
+    k, logs = hypergeometric(a + b, c + d, a + c)
     chances = special.softmax(logs)
     at = chances[int(a - k[0])]
     return float(min(1.0, chances[chances <= at * (1 + 1e-7)].sum()))
@@ -202,7 +202,7 @@ def conditional_odds_ratio(
     Fisher (1935); Cornfield (1956).
     """
     (a, b), (c, d) = table
-    k, logs = _hypergeometric(a + b, c + d, a + c)
+    k, logs = hypergeometric(a + b, c + d, a + c)
     if len(k) == 1:
         return math.nan, 0.0, math.inf
 

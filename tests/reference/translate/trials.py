@@ -27,6 +27,7 @@ from metadesk.models.mixed.two_by_two import analyse_two_by_two
 from metadesk.models.mixed.two_by_two_binary import (
     analyse_binary_two_by_two,
     conditional_odds_ratio,
+    hypergeometric,
 )
 
 
@@ -114,19 +115,30 @@ def plain_name(name: str) -> str:
 def varcomp(fit: Any) -> list[dict[str, Any]]:
     """Variances, then covariances, group by group as the reference lists them."""
     found = []
-    for block in sorted(fit.random, key=lambda r: -len(r.levels)):
-        D = fit.covariances[block.group]
-        names = [plain_name(t) for t in block.terms]
+    for group, (names, D) in blocks(fit).items():
         sd = np.sqrt(np.diag(D))
         for a, name in enumerate(names):
-            found.append(row(block.group, name, None, D[a, a], sd[a]))
+            found.append(row(group, name, None, D[a, a], sd[a]))
         for a in range(len(names)):
             for b in range(a + 1, len(names)):
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    found.append(
-                        row(block.group, names[a], names[b], D[a, b], D[a, b] / sd[a] / sd[b])
-                    )
+                if not math.isnan(D[a, b]):
+                    with np.errstate(invalid="ignore", divide="ignore"):
+                        correlation = D[a, b] / sd[a] / sd[b]
+                    found.append(row(group, names[a], names[b], D[a, b], correlation))
     found.append(row("Residual", None, None, fit.sigma**2, fit.sigma))
+    return found
+
+
+def blocks(fit: Any) -> dict[str, tuple[list[str], np.ndarray]]:
+    """Names and covariance of each grouping, most levels first; NaN between independent terms."""
+    found: dict[str, tuple[list[str], np.ndarray]] = {}
+    for effects in sorted(fit.random, key=lambda r: -len(r.levels)):
+        names, inside = found.get(effects.group, ([], np.zeros((0, 0))))
+        size, at = len(effects.terms), len(names)
+        D = np.full((at + size, at + size), math.nan)
+        D[:at, :at] = inside
+        D[at:, at:] = fit.covariances[effects.group][at : at + size, at : at + size]
+        found[effects.group] = ([*names, *(plain_name(t) for t in effects.terms)], D)
     return found
 
 
@@ -186,7 +198,7 @@ def linear_mixed(case: Case) -> dict[str, object]:
             k: {n: block_of(f.contrasts, i) for i, n in enumerate(f.contrasts.names)}
             for k, f in both.items()
         }
-    found["blup"] = {r.group: blup_block(r) for r in kr.random}
+    found["blup"] = blup_blocks(kr)
     if kr.individual:
         own = kr.individual[0]
         found["individual_effects"] = {
@@ -200,15 +212,17 @@ def type3_block(test: Any) -> dict[str, float]:
     return {"den_df": test.den_df, "F": test.F, "p": test.p}
 
 
-def blup_block(effects: Any) -> dict[str, Any]:
-    names = [plain_name(t) for t in effects.terms]
-    return {
-        level: {
-            "value": dict(zip(names, effects.modes[i], strict=True)),
-            "cond_sd": dict(zip(names, effects.sd[i], strict=True)),
-        }
-        for i, level in enumerate(effects.levels)
-    }
+def blup_blocks(fit: Any) -> dict[str, Any]:
+    """Conditional modes by group and level; independent terms of one group side by side."""
+    found: dict[str, Any] = {}
+    for effects in fit.random:
+        names = [plain_name(t) for t in effects.terms]
+        levels = found.setdefault(effects.group, {})
+        for i, level in enumerate(effects.levels):
+            block = levels.setdefault(level, {"value": {}, "cond_sd": {}})
+            block["value"].update(zip(names, effects.modes[i], strict=True))
+            block["cond_sd"].update(zip(names, effects.sd[i], strict=True))
+    return found
 
 
 STRUCTURES = {
@@ -251,10 +265,16 @@ def structured_residuals(case: Case) -> dict[str, object]:
 
 
 def first_seen(data: TrialData, asked: dict[str, Any], structure: str) -> list[str]:
-    """Strata in the order in which the sheet names them."""
+    """Strata in the order of the reference: as they are met with the rows sorted by person.
+
+    Models without random effects leave the rows as they stand in the sheet.
+    """
     if structure == "treatment":
-        column = asked.get("by") or data.roles.treatment
-        return list(dict.fromkeys(w for w in data.factor(column).words() if w))
+        codes = data.factor(asked.get("by") or data.roles.treatment)
+        sorted_rows = "random intercept" in asked["structure"]
+        order = np.argsort(data.subject.codes, kind="stable") if sorted_rows else range(len(data))
+        words = codes.words()
+        return list(dict.fromkeys(str(words[i]) for i in order if words[i]))
     if structure == "un":
         return list(data.factor(asked.get("position") or data.roles.period).levels)
     return []
@@ -498,8 +518,7 @@ def classical_binary(case: Case) -> dict[str, object]:
     spec = case.spec
     r = analyse_binary_two_by_two(trial(case), spec["active"], spec["control"])
     m, g, p = r.mcnemar, r.mainland_gart, r.prescott
-    # The reference program (R's fisher.test) stops its root search at this tolerance.
-    ratio, low, high = conditional_odds_ratio(g.table, tolerance=np.finfo(float).eps ** 0.25)
+    ratio, low, high = coarse_odds_ratio(g.table)
     return {
         "joint_outcomes": r.joint,
         "mcnemar": {
@@ -531,6 +550,79 @@ def classical_binary(case: Case) -> dict[str, object]:
         "period_test_fisher_p": r.period_p,
         "carryover_hills_armitage_fisher_p": r.carryover_p,
     }
+
+
+def coarse_odds_ratio(table: Any, level: float = 0.95) -> tuple[float, float, float]:
+    """The conditional odds ratio and its limits where the reference's root search stops.
+
+    The exact ones (``conditional_odds_ratio``) differ by up to 1e-4; R's ``fisher.test`` takes
+    Brent's method with the tolerance 1.2e-4 on the scale of the ratio or of its inverse.
+    """
+    (a, b), (c, d) = table
+    k, logs = hypergeometric(a + b, c + d, a + c)
+    if len(k) == 1:
+        return conditional_odds_ratio(table, level)
+
+    def chances(ratio: float) -> np.ndarray:
+        if ratio <= 0:
+            return (k == k[0]) * 1.0
+        tilted = logs + k * math.log(ratio)
+        w = np.exp(tilted - tilted.max())
+        return w / w.sum()
+
+    def solve(rising: Any) -> float:
+        here = rising(1.0)
+        if here == 0:
+            return 1.0
+        if here > 0:
+            return zeroin(rising, 0.0, 1.0)
+        return 1 / zeroin(lambda t: rising(1 / t), float(np.finfo(float).eps), 1.0)
+
+    tail = (1 - level) / 2
+    low = 0.0 if a == k[0] else solve(lambda r: chances(r)[k >= a].sum() - tail)
+    high = math.inf if a == k[-1] else solve(lambda r: tail - chances(r)[k <= a].sum())
+    if a in (k[0], k[-1]):
+        return (0.0 if a == k[0] else math.inf), low, high
+    return solve(lambda r: chances(r) @ k - a), low, high
+
+
+def zeroin(f: Any, a: float, b: float, tolerance: float = np.finfo(float).eps ** 0.25) -> float:
+    """Brent's root search (1973, chapter 4) as ``uniroot`` stops it."""
+    fa, fb = f(a), f(b)
+    if fa == 0:
+        return a
+    if fb == 0:
+        return b
+    c, fc = a, fa
+    for _ in range(1001):
+        before = b - a
+        if abs(fc) < abs(fb):
+            a, b, c = b, c, b
+            fa, fb, fc = fb, fc, fb
+        enough = 2 * np.finfo(float).eps * abs(b) + tolerance / 2
+        step = (c - b) / 2
+        if abs(step) <= enough or fb == 0:
+            return b
+        if abs(before) >= enough and abs(fa) > abs(fb):
+            gap = c - b
+            if a == c:
+                ratio = fb / fa
+                p, q = gap * ratio, 1 - ratio
+            else:
+                q, t1, t2 = fa / fc, fb / fc, fb / fa
+                p = t2 * (gap * q * (q - t1) - (b - a) * (t1 - 1))
+                q = (q - 1) * (t1 - 1) * (t2 - 1)
+            p, q = (p, -q) if p > 0 else (-p, q)
+            if p < 0.75 * gap * q - abs(enough * q) / 2 and p < abs(before * q / 2):
+                step = p / q
+        if abs(step) < enough:
+            step = math.copysign(enough, step)
+        a, fa = b, fb
+        b = b + step
+        fb = f(b)
+        if (fb > 0) == (fc > 0) and fb != 0 and fc != 0:
+            c, fc = a, fa
+    return b
 
 
 @runs("bioequivalence", layout="trials")
