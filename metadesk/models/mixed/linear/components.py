@@ -81,14 +81,15 @@ def variance_components(
         if profiled and name in ("Residual", "phi"):
             interval = profile_interval(problem, optimum, k, spec, progress)
         floor = covariance.floors.get(k)
+        resting = floor is not None and bool(theta[k] <= floor)
         found.append(
             VarianceComponent(
                 name=name,
                 title=name if name != "phi" else "Autocorrelation φ",
-                estimate=float(theta[k]) * factor,
+                estimate=0.0 if resting else float(theta[k]) * factor,
                 n_levels=problem.n,
                 se=float(se[k]) * factor,
-                at_boundary=floor is not None and theta[k] <= floor,
+                at_boundary=resting,
                 interval=interval,
             )
         )

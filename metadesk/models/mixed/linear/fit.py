@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from metadesk.errors import NotEstimable
@@ -12,8 +14,9 @@ from metadesk.models.mixed.linear.random_intercept import (
     RandomInterceptCovariance,
     maximise_intercept,
 )
-from metadesk.models.mixed.linear.residual import ByStratum
+from metadesk.models.mixed.linear.residuals import LEAST, ByStratum
 from metadesk.models.mixed.linear.summary import residual_start, summarise
+from metadesk.models.mixed.linear.whitened import WhitenedCovariance
 from metadesk.models.mixed.options import LinearMixed
 from metadesk.models.mixed.result import MixedResult
 from metadesk.models.mixed.trial_data import TrialData
@@ -50,18 +53,29 @@ def fit_linear(spec: LinearMixed, data: TrialData, progress: Progress = SILENT) 
     restricted = spec.method == "REML"
     _check_told_apart(problem, restricted)
     optimum = largest(problem, restricted, progress)
-    _check_vanishing(problem, optimum)
+    _check_vanishing(problem, optimum, restricted)
     return summarise(spec, problem, optimum, progress)
 
 
-def _check_vanishing(problem: LinearProblem, optimum: Optimum) -> None:
-    """Refuse residual variances that shrink to nothing, where the likelihood has no maximum."""
-    structure = getattr(problem.covariance, "structure", None)
+def _check_vanishing(problem: LinearProblem, optimum: Optimum, restricted: bool) -> None:
+    """Refuse residual variances whose vanishing raises the likelihood for ever."""
+    covariance = problem.covariance
+    if not isinstance(covariance, WhitenedCovariance):
+        return
+    structure = covariance.structure
     if not isinstance(structure, ByStratum) or len(structure.stratum.levels) < 2:
         return
-    variances = optimum.theta[residual_start(problem) :]
-    lowest = int(np.argmin(variances))
-    if variances[lowest] < 1e-9 * variances.max():
+    start = residual_start(problem)
+    lowest = int(np.argmin(optimum.theta[start:]))
+    if optimum.theta[start + lowest] > LEAST:
+        return
+    closer = optimum.theta.copy()
+    closer[start + lowest] = LEAST / 100
+    moments = covariance.moments(closer)
+    gained = math.inf
+    if moments is not None:
+        gained = optimum.criterion.value - Criterion(moments, problem.n, restricted).value
+    if gained > 0.01:
         raise NotEstimable(
             f"The residual variance of {structure.stratum.levels[lowest]} shrinks to nothing, "
             f"because the terms of the model can follow its few rows exactly; choose equal "

@@ -101,6 +101,10 @@ class Covariance(Protocol):
         """All sums at ``theta``; None where V is not positive definite."""
         ...
 
+    def residual_words(self, theta: FloatVector, scale: float) -> dict[str, float]:
+        """Standard deviations and correlations of the residuals by name, in the sheet's units."""
+        ...
+
 
 class Criterion:
     """−2 log-likelihood (restricted or not) and its derivatives in the covariance parameters.

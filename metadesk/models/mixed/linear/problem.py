@@ -9,16 +9,11 @@ import numpy as np
 
 from metadesk.errors import DataProblem, NotEstimable, SpecProblem
 from metadesk.models.mixed.columns import Factor
+from metadesk.models.mixed.linear.marginal import CompoundSymmetryCovariance, UnstructuredCovariance
 from metadesk.models.mixed.linear.newton import Optimum
 from metadesk.models.mixed.linear.random_intercept import RandomInterceptCovariance
-from metadesk.models.mixed.linear.residual import (
-    Autoregressive,
-    ByStratum,
-    CompoundSymmetry,
-    ResidualCovariance,
-    ResidualStructure,
-    Unstructured,
-)
+from metadesk.models.mixed.linear.residuals import Autoregressive, ByStratum
+from metadesk.models.mixed.linear.whitened import WhitenedCovariance
 from metadesk.models.mixed.linear.woodbury import RandomEffectsCovariance
 from metadesk.models.mixed.options import LinearMixed
 from metadesk.models.mixed.random_columns import RandomColumns, random_columns
@@ -26,7 +21,12 @@ from metadesk.models.mixed.terms import ModelFrame, build_frame
 from metadesk.models.mixed.trial_data import TrialData, same_value
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
-AnyCovariance = RandomEffectsCovariance | ResidualCovariance
+AnyCovariance = (
+    RandomEffectsCovariance
+    | WhitenedCovariance
+    | CompoundSymmetryCovariance
+    | UnstructuredCovariance
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,34 +198,36 @@ def _covariance(
         return RandomInterceptCovariance(groups, X)
     if spec.residual == "independent" and groups:
         return RandomEffectsCovariance(groups, X)
-    return ResidualCovariance(groups, _structure(spec, frame), frame.factor(_subject(frame)), X)
+    persons = frame.factor(_subject(frame))
+    match spec.residual:
+        case "cs":
+            return CompoundSymmetryCovariance(persons, X)
+        case "un":
+            return UnstructuredCovariance(persons, _positions(spec, frame, persons), X)
+        case "treatment":
+            stratum = frame.factor(spec.stratum or frame.data.roles.treatment)
+            return WhitenedCovariance(groups, ByStratum(stratum), persons, X)
+        case "ar1" | "car1":
+            return WhitenedCovariance(groups, _autoregressive(spec, frame), persons, X)
+        case _:
+            return WhitenedCovariance(groups, ByStratum(_one_stratum(len(frame))), persons, X)
 
 
 def _subject(frame: ModelFrame) -> str:
     return frame.data.roles.subject
 
 
-def _structure(spec: LinearMixed, frame: ModelFrame) -> ResidualStructure:
-    data = frame.data
-    match spec.residual:
-        case "treatment":
-            return ByStratum(frame.factor(spec.stratum or data.roles.treatment))
-        case "ar1" | "car1":
-            return _autoregressive(spec, frame)
-        case "cs":
-            return CompoundSymmetry()
-        case "un":
-            position = frame.factor(_position_column(spec, data))
-            _check_distinct(frame, position.codes.astype(float))
-            persons = len(np.unique(frame.factor(_subject(frame)).codes))
-            if persons <= len(position.levels):
-                raise NotEstimable(
-                    f"{persons} persons cannot determine an unstructured covariance of "
-                    f"{len(position.levels)} periods; choose a simpler residual structure."
-                )
-            return Unstructured(position)
-        case _:
-            return ByStratum(_one_stratum(len(frame)))
+def _positions(spec: LinearMixed, frame: ModelFrame, persons: Factor) -> Factor:
+    """The periods of unstructured residuals."""
+    position = frame.factor(_position_column(spec, frame.data))
+    _check_distinct(frame, position.codes.astype(float))
+    n_persons = len(np.unique(persons.codes))
+    if n_persons <= len(position.levels):
+        raise NotEstimable(
+            f"{n_persons} persons cannot determine an unstructured covariance of "
+            f"{len(position.levels)} periods; choose a simpler residual structure."
+        )
+    return position
 
 
 def _one_stratum(n: int) -> Factor:

@@ -20,12 +20,6 @@ from metadesk.models.mixed.linear.inference import fixed_effects
 from metadesk.models.mixed.linear.modes import random_effects
 from metadesk.models.mixed.linear.newton import Optimum
 from metadesk.models.mixed.linear.problem import LinearProblem
-from metadesk.models.mixed.linear.residual import (
-    Autoregressive,
-    ByStratum,
-    CompoundSymmetry,
-    Unstructured,
-)
 from metadesk.models.mixed.multiplicity import ADJUSTMENTS, adjusted_p, critical_t
 from metadesk.models.mixed.options import LinearMixed
 from metadesk.models.mixed.random_effects import (
@@ -105,6 +99,7 @@ def summarise(
                 code="no-lsmeans",
             )
         )
+    residual = problem.covariance.residual_words(optimum.theta, problem.scale)
     tables = [type3_table(tests)] if tests else []
     if means is not None:
         tables.append(estimates_table("Least-squares means", "lsmeans", means, None))
@@ -150,8 +145,8 @@ def summarise(
         random=random,
         individual=own,
         covariances=MappingProxyType(_covariances(problem, optimum)),
-        residual=MappingProxyType(_residual_parameters(problem, optimum)),
-        sigma=_sigma(problem, optimum),
+        residual=MappingProxyType(residual),
+        sigma=next(v for name, v in residual.items() if name.startswith("sd")),
         residuals=problem.y - shrunken,
         rule=rule,
         equation=linear_equation(frame, spec),
@@ -234,44 +229,6 @@ def _covariances(problem: LinearProblem, optimum: Optimum) -> dict[str, FloatMat
 def residual_start(problem: LinearProblem) -> int:
     """Where the parameters of the residuals begin."""
     return sum(len(c.pairs) for c in problem.covariance.components)
-
-
-def _sigma(problem: LinearProblem, optimum: Optimum) -> float:
-    """Residual standard deviation; of the first stratum or position where there are several."""
-    theta = optimum.theta[residual_start(problem) :]
-    structure = getattr(problem.covariance, "structure", None)
-    total = theta.sum() if isinstance(structure, CompoundSymmetry) else theta[0]
-    return problem.scale * math.sqrt(float(total))
-
-
-def _residual_parameters(problem: LinearProblem, optimum: Optimum) -> dict[str, float]:
-    """Correlations and standard deviations of the residual structure, by name."""
-    theta = optimum.theta[residual_start(problem) :]
-    structure = getattr(problem.covariance, "structure", None)
-    s = problem.scale
-    match structure:
-        case ByStratum() if len(theta) > 1:
-            sds = np.sqrt(theta) * s
-            return {f"sd {w}": float(v) for w, v in zip(structure.stratum.levels, sds, strict=True)}
-        case Autoregressive():
-            return {"phi": float(theta[1]), "sd": s * math.sqrt(float(theta[0]))}
-        case CompoundSymmetry():
-            total = float(theta.sum())
-            return {"correlation": float(theta[0]) / total, "sd": s * math.sqrt(total)}
-        case Unstructured():
-            m = len(structure.position.levels)
-            V = np.zeros((m, m))
-            for (a, b), v in zip(structure.pairs, theta, strict=True):
-                V[a, b] = V[b, a] = v
-            sds = np.sqrt(np.diag(V))
-            names = structure.position.levels
-            found = {f"sd {w}": float(v * s) for w, v in zip(names, sds, strict=True)}
-            for a, b in structure.pairs:
-                if a != b:
-                    found[f"correlation {names[a]}, {names[b]}"] = float(V[a, b] / sds[a] / sds[b])
-            return found
-        case _:
-            return {"sd": s * math.sqrt(float(theta[0]))}
 
 
 def _statistics(

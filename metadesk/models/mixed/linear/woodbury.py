@@ -7,6 +7,8 @@ same ``Z'Z`` (persons with the same plan) are one pattern whose products are sum
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from metadesk.models.mixed.linear.blocks import (
@@ -94,6 +96,10 @@ class RandomEffectsCovariance:
                 if a == b:
                     theta[c.start + k] = share / size[a]
         return theta
+
+    def residual_words(self, theta: FloatVector, scale: float) -> dict[str, float]:
+        """The residual standard deviation."""
+        return {"sd": scale * math.sqrt(float(theta[-1]))}
 
     def block_covariance(self, theta: FloatVector) -> FloatMatrix:
         """D of a whole block."""
