@@ -54,6 +54,12 @@ def in_order(levels: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(distinct, key=str.encode))
 
 
+def _told_apart(cells: Sequence[RawCell]) -> Sequence[RawCell]:
+    """The cells as words where true and 1 stand in one column, which a dictionary takes as one."""
+    kinds = set(map(type, cells))
+    return [as_words(c) for c in cells] if bool in kinds and len(kinds) > 1 else cells
+
+
 @dataclass(frozen=True, eq=False)
 class Factor:
     """A column of levels: ``codes`` index ``levels``, -1 where the cell is empty."""
@@ -64,10 +70,12 @@ class Factor:
     @classmethod
     def of(cls, cells: Sequence[RawCell]) -> Factor:
         """Read the levels of a column."""
-        words = [as_words(c) for c in cells]
-        levels = in_order(w for w in words if w is not None)
+        cells = _told_apart(cells)
+        words = {cell: as_words(cell) for cell in dict.fromkeys(cells)}
+        levels = in_order(w for w in words.values() if w is not None)
         at = {w: i for i, w in enumerate(levels)}
-        codes = np.fromiter((-1 if w is None else at[w] for w in words), dtype=np.int64)
+        code = {cell: -1 if w is None else at[w] for cell, w in words.items()}
+        codes = np.fromiter(map(code.__getitem__, cells), dtype=np.int64, count=len(cells))
         return cls(codes, levels)
 
     def __len__(self) -> int:
@@ -143,6 +151,8 @@ def first_of_each(code: IntVector, count: int) -> IntVector:
 
 def numbers_of(cells: Sequence[RawCell]) -> tuple[FloatVector, list[int]]:
     """Read a column as numbers; the positions of cells that are not numbers come second."""
+    if set(map(type, cells)) <= {float, int, type(None)}:
+        return np.array(cells, dtype=float), []
     values = np.full(len(cells), np.nan)
     wrong: list[int] = []
     for i, cell in enumerate(cells):

@@ -11,7 +11,8 @@ import numpy as np
 from metadesk.document import Cell, Column, Note, Table
 from metadesk.errors import DataProblem
 from metadesk.models.mixed.terms import Term, build_frame, independent_columns
-from metadesk.models.mixed.trial_data import TrialData, planned_treatments
+from metadesk.models.mixed.trial_data import TrialData
+from metadesk.models.mixed.trial_plan import planned_treatments
 from metadesk.numerics.types import FloatMatrix, IntVector
 
 

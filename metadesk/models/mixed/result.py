@@ -12,7 +12,7 @@ from metadesk.document import Cell, Column, Table
 from metadesk.models.mixed.estimates import DfRule, Estimates, JointTest
 from metadesk.models.mixed.fixed_effects import FixedEffects
 from metadesk.models.mixed.random_effects import IndividualEffects, RandomEffects
-from metadesk.models.mixed.trial_data import ExcludedRow
+from metadesk.models.mixed.trial_plan import ExcludedRow
 from metadesk.models.result import FitResult
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from metadesk.errors import DataProblem, SpecProblem
 from metadesk.models.mixed.columns import Factor, combined, first_of_each
-from metadesk.models.mixed.trial_data import CARRYOVER_START, ExcludedRow, TrialData
+from metadesk.models.mixed.trial_data import TrialData
+from metadesk.models.mixed.trial_plan import CARRYOVER_START, ExcludedRow
 from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector, IntVector
 
 INTERCEPT = "(Intercept)"

@@ -13,10 +13,14 @@ import numpy as np
 
 from metadesk.document import Note
 from metadesk.errors import DataProblem
-from metadesk.models.mixed.columns import Factor, RawCell, as_words, numbers_of
+from metadesk.models.mixed.columns import Factor, RawCell, numbers_of
+from metadesk.models.mixed.trial_plan import (
+    ExcludedRow,
+    check_duplicates,
+    plan_notes,
+    previous_treatment,
+)
 from metadesk.numerics.types import FloatVector, IntVector
-
-CARRYOVER_START = ""
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,6 @@ class Roles:
     def filled(self) -> dict[str, str]:
         """Roles that are played, with their columns."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
-
-
-@dataclass(frozen=True)
-class ExcludedRow:
-    """A row of the sheet (counted from 0) that is not analysed, and why."""
-
-    row: int
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,27 +200,25 @@ def _checked(
         for role, name in roles.filled().items()
         if role in ("subject", "sequence", "period", "treatment", "cycle")
     }
-    _check_duplicates(plan, columns, roles, repeated)
+    _check_repeats(plan, columns, roles, repeated)
     outcome = _outcome(columns, roles, words_allowed)
     missing_outcome = (
         Factor.of(columns[roles.outcome]).missing if words_allowed else np.isnan(outcome)
     )
-    reasons: list[str] = [""] * n
-    for i in np.flatnonzero(missing_outcome):
-        reasons[i] = "the outcome is missing"
+    reasons = {int(i): "the outcome is missing" for i in np.flatnonzero(missing_outcome)}
     for role in ("treatment", "period", "subject"):
         if role in plan:
             for i in np.flatnonzero(plan[role].missing):
-                reasons[i] = f"the {role} is missing"
-    used = np.fromiter((not r for r in reasons), dtype=bool)
-    if not used.any():
-        raise DataProblem(
-            f"No row can be used: {Counter(reasons).most_common(1)[0][0]} in every row."
-        )
+                reasons[int(i)] = f"the {role} is missing"
+    if len(reasons) == n:
+        why = Counter(reasons.values()).most_common(1)[0][0]
+        raise DataProblem(f"No row can be used: {why} in every row.")
+    used = np.ones(n, dtype=bool)
+    used[list(reasons)] = False
     rows = np.flatnonzero(used)
-    excluded = tuple(ExcludedRow(i, r) for i, r in enumerate(reasons) if r)
+    excluded = tuple(ExcludedRow(i, reasons[i]) for i in sorted(reasons))
     factors = {roles.filled()[role]: f.at(rows) for role, f in plan.items()}
-    previous = _previous_treatment(plan)
+    previous = previous_treatment(plan)
     data = cls(
         n_rows=n,
         rows=rows,
@@ -234,9 +228,22 @@ def _checked(
         outcome=outcome[rows],
         cells=MappingProxyType(columns),
         previous=None if previous is None else previous.at(rows),
-        notes=_notes(plan, excluded),
+        notes=plan_notes(plan, excluded),
     )
     return data
+
+
+def _check_repeats(
+    plan: Mapping[str, Factor],
+    columns: Mapping[str, Sequence[RawCell]],
+    roles: Roles,
+    repeated: bool | None,
+) -> None:
+    """Refuse two rows for one person and period where nothing tells them apart."""
+    beside = tuple(c for c in (roles.cycle, roles.time) if c)
+    if "subject" not in plan or "period" not in plan or repeated or (repeated is None and beside):
+        return
+    check_duplicates(plan, columns, beside)
 
 
 def _outcome(
@@ -254,136 +261,6 @@ def _outcome(
     if len(infinite):
         raise DataProblem(f"Row {infinite[0] + 1}: the outcome is infinite; correct or empty it.")
     return values
-
-
-def _two_sequences(plan: Mapping[str, Factor]) -> str:
-    """Sentence about the first person who stands in two sequences."""
-    if "subject" not in plan or "sequence" not in plan:
-        return ""
-    subject, sequence = plan["subject"], plan["sequence"]
-    both = ~(subject.missing | sequence.missing)
-    pairs = np.unique(np.stack([subject.codes[both], sequence.codes[both]]), axis=1)
-    persons, counts = np.unique(pairs[0], return_counts=True)
-    if not (counts > 1).any():
-        return ""
-    person = persons[np.argmax(counts > 1)]
-    where = [sequence.levels[s] for s in pairs[1][pairs[0] == person]]
-    return (
-        f"Subject {subject.levels[person]} stands in two sequences, {where[0]} and {where[1]}; a "
-        f"person is randomised to one sequence, so correct the sequence or the subject. Until then "
-        f"all rows of this name count as one person, and sequence terms are not to be trusted."
-    )
-
-
-def _check_duplicates(
-    plan: Mapping[str, Factor],
-    columns: Mapping[str, Sequence[RawCell]],
-    roles: Roles,
-    repeated: bool | None,
-) -> None:
-    if "subject" not in plan or "period" not in plan or repeated:
-        return
-    keys = [roles.subject, roles.period, *(c for c in (roles.cycle, roles.time) if c)]
-    if repeated is None and (roles.cycle or roles.time):
-        return
-    seen: dict[tuple[str | None, ...], int] = {}
-    for i, cells in enumerate(zip(*(columns[k] for k in keys), strict=True)):
-        key = tuple(as_words(c) for c in cells)
-        if None in key:
-            continue
-        if key in seen:
-            raise DataProblem(
-                f"Rows {seen[key] + 1} and {i + 1}: subject {key[0]} has two rows for period "
-                f"{key[1]}; keep one of them, or mark a cycle or time column if the measurement "
-                f"was repeated."
-            )
-        seen[key] = i
-
-
-def planned_treatments(sequence: str, treatments: Sequence[str]) -> tuple[str, ...] | None:
-    """Read a sequence label as treatments in order: 'ABBA', 'I12-M6-P', 'A B', 'A/B'; else None."""
-    known = set(treatments)
-    for mark in ("-", "/", " ", ",", ";", "_", ">"):
-        parts = [p.strip() for p in sequence.split(mark)]
-        if len(parts) > 1 and all(p in known for p in parts):
-            return tuple(parts)
-    if sequence and all(letter in known for letter in sequence):
-        return tuple(sequence)
-    return None
-
-
-def _previous_treatment(plan: Mapping[str, Factor]) -> Factor | None:
-    """Treatment of the period before, for every row of the sheet; '' in the first period."""
-    if not {"subject", "period", "treatment"} <= plan.keys():
-        return None
-    subject, period, treatment = plan["subject"], plan["period"], plan["treatment"]
-    given = {
-        (s, p): t
-        for s, p, t in zip(subject.codes, period.codes, treatment.codes, strict=True)
-        if min(s, p, t) >= 0
-    }
-    written: dict[int, tuple[str, ...] | None] = {}
-    if "sequence" in plan:
-        for code, name in enumerate(plan["sequence"].levels):
-            written[code] = planned_treatments(name, treatment.levels)
-    sequence = plan["sequence"].codes if "sequence" in plan else np.full(len(period), -1)
-    previous: list[str | None] = []
-    for s, p, q in zip(subject.codes, period.codes, sequence, strict=True):
-        told = written.get(int(q))
-        if p < 0 or s < 0:
-            previous.append(None)
-        elif p == 0:
-            previous.append(CARRYOVER_START)
-        elif (s, p - 1) in given:
-            previous.append(treatment.levels[given[s, p - 1]])
-        elif told is not None and len(told) == len(period.levels):
-            previous.append(told[p - 1])
-        else:
-            previous.append(None)
-    levels = (CARRYOVER_START, *treatment.levels)
-    at = {w: i for i, w in enumerate(levels)}
-    codes = np.fromiter((-1 if w is None else at[w] for w in previous), dtype=np.int64)
-    return Factor(codes, levels)
-
-
-def _notes(plan: Mapping[str, Factor], excluded: tuple[ExcludedRow, ...]) -> tuple[Note, ...]:
-    notes = []
-    if excluded:
-        reasons = Counter(e.reason for e in excluded)
-        words = "; ".join(f"{count} because {why}" for why, count in reasons.items())
-        notes.append(Note(f"{len(excluded)} rows are not used: {words}.", "note", "rows-excluded"))
-    doubled = _two_sequences(plan)
-    if doubled:
-        notes.append(Note(doubled, "strong", "two-sequences"))
-    contradiction = _contradiction(plan)
-    if contradiction:
-        notes.append(Note(contradiction, "strong", "treatment-contradicts-sequence"))
-    return tuple(notes)
-
-
-def _contradiction(plan: Mapping[str, Factor]) -> str:
-    """Sentence about the first row whose treatment is not the one its sequence names."""
-    if not {"subject", "sequence", "period", "treatment"} <= plan.keys():
-        return ""
-    sequence, period, treatment = plan["sequence"], plan["period"], plan["treatment"]
-    told = [planned_treatments(s, treatment.levels) for s in sequence.levels]
-    wrong = []
-    for i, (q, p, t) in enumerate(zip(sequence.codes, period.codes, treatment.codes, strict=True)):
-        plan_of = told[q] if q >= 0 else None
-        if plan_of is None or min(p, t) < 0 or len(plan_of) != len(period.levels):
-            continue
-        if plan_of[p] != treatment.levels[t]:
-            wrong.append((i, plan_of[p]))
-    if not wrong:
-        return ""
-    i, planned = wrong[0]
-    more = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
-    return (
-        f"Row {i + 1}: subject {plan['subject'].levels[plan['subject'].codes[i]]} has treatment "
-        f"{treatment.levels[treatment.codes[i]]} in period {period.levels[period.codes[i]]}, but "
-        f"sequence {sequence.levels[sequence.codes[i]]} gives {planned} there{more}; the analysis "
-        f"takes the treatment column as it stands."
-    )
 
 
 def same_value(values: FloatVector) -> bool:
