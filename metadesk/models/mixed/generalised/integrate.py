@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from metadesk.document import Note
+from metadesk.models.mixed.generalised.alike import fit_alike
 from metadesk.models.mixed.generalised.climb import Peak, climb, newton, numerical_hessian
 from metadesk.models.mixed.generalised.families import Family, NegativeBinomial, Poisson
 from metadesk.models.mixed.generalised.one_random_effect import OneRandomEffect
@@ -95,31 +96,8 @@ def climbed(
 
 def without_random_effects(problem: GeneralisedProblem) -> Peak:
     """Fit of the family's own parameters and the fixed effects, all persons being alike."""
-    P = problem.persons
-    still = Persons(
-        P.X, np.zeros_like(P.Z[:, :1]), P.offset, P.family, P.starts, P.of_row, P.counts,
-        P.pattern_of,
-    )  # fmt: skip
-    flat = OneRandomEffect(still, gauss_hermite(1))
-    k = flat.k
-    free = np.delete(np.arange(flat.size), k)
-
-    def widened(b: FloatVector) -> FloatVector:
-        return np.insert(b, k, 0.0)
-
-    def evaluate(b: FloatVector) -> tuple[float, FloatVector]:
-        value, slope = flat.evaluate(widened(b))
-        return value, slope[free]
-
-    def curvature(b: FloatVector) -> FloatMatrix:
-        return flat.curvature(widened(b))[np.ix_(free, free)]
-
-    start = np.concatenate([P.family.start(), np.zeros(flat.p)])
-
-    def lost(b: FloatVector) -> bool:
-        return bool(poisson_limit(P.family, b))
-
-    return newton(evaluate, curvature, start, most=30, tolerance=1e-9, stop=lost)
+    family = problem.family
+    return fit_alike(problem.persons, lambda b: bool(poisson_limit(family, b)))
 
 
 def integrate(
@@ -164,13 +142,16 @@ def integrate(
 
 def _curvature_of_the_rule(likelihood: MarginalLikelihood, peak: Peak) -> Peak:
     """The rule's own curvature where it has too few points for Louis's formula."""
-    if likelihood.q > 1 or not peak.exact:
+    if not isinstance(likelihood, OneRandomEffect) or not peak.exact:
         return peak
     finer = likelihood_of(likelihood.persons, gauss_hermite(2 * len(likelihood.rule.nodes) + 1))
     finer.modes = likelihood.modes
     if abs(finer.evaluate(peak.par, gradient=False)[0] - peak.value) < STABLE:
         return peak
-    return replace(peak, hessian=numerical_hessian(likelihood.evaluate, peak.par))
+    H = likelihood.numerical_curvature(peak.par)
+    if H is None:
+        H = numerical_hessian(likelihood.evaluate, peak.par)
+    return replace(peak, hessian=H)
 
 
 def _refined(
