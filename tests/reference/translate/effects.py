@@ -126,15 +126,20 @@ def _percent(level: float | None) -> float:
     return 0.95 if level is None else level / 100.0
 
 
+# The reference's names of a method; for log-normal data it knows one only.
+_FIVE_NUMBERS = {
+    "default": "default", "luo/wan/shi": "default", "hozo2005": "hozo2005", "wan2014": "wan2014",
+    "luo/wan.etal2014": "wan2014", "wan.etal2014": "wan2014", "bland2015": "bland2015",
+}  # fmt: skip
+
+
 @runs("conv_fivenum")
 def five_numbers(case: Case) -> dict[str, Any]:
     """Means and SDs from order statistics."""
     rows, spec = table_rows(case), case.spec
     given = {name: case.column(column)[rows] for name, column in spec["roles"].items()}
-    words = spec.get("method", "default").lower()
-    named = (m for m in ("hozo2005", "wan2014", "bland2015") if words.startswith(m))
-    method = next(named, "default")
     log_normal = spec.get("dist", "norm") == "lnorm"
+    method = "default" if log_normal else _FIVE_NUMBERS[spec.get("method", "default").lower()]
     mean, sd = mean_sd(FiveNumbers.of(**given), method, log_normal=log_normal)
     return {"mean": mean, "sd": sd}
 

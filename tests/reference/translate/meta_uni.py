@@ -48,16 +48,21 @@ TEST = {"z": "z", "t": "t", "knha": "hksj", "adhoc": "hksj-guarded"}
 def rows_of(case: Case) -> np.ndarray:
     """Zero-based rows of the table that a case uses."""
     k = len(next(iter(case.table.values())))
-    return np.array(case.spec.get("rows", range(1, k + 1))) - 1
+    return np.array(case.spec.get("rows") or range(1, k + 1)) - 1
+
+
+def level_of(spec: dict[str, Any]) -> float:
+    """The confidence level; specs give it in percent, some not at all."""
+    return (spec.get("level") or 95) / 100.0
 
 
 def effects_of(case: Case, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Effects, variances and sizes over the rows; NaN where a row has none."""
     spec = case.spec
-    if "yi" in spec:
-        vi = case.column(spec["vi"]) if "vi" in spec else case.column(spec["sei"]) ** 2
+    es = spec.get("es")
+    if not es:
+        vi = case.column(spec["vi"]) if spec.get("vi") else case.column(spec["sei"]) ** 2
         return case.column(spec["yi"])[rows], vi[rows], None
-    es = spec["es"]
     columns = {role: case.column(name)[rows] for role, name in es["roles"].items()}
     found = effects_with_options(es, columns)
     return found.yi, found.vi, found.ni
@@ -70,6 +75,8 @@ _OPERATIONS = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
+
+_FUNCTIONS = {"sqrt": np.sqrt, "log": np.log, "exp": np.exp, "abs": np.abs}
 
 
 def expression(text: str, values: dict[str, Any]) -> Any:
@@ -89,8 +96,8 @@ def expression(text: str, values: dict[str, Any]) -> Any:
                 return plain[name]
             case ast.Constant(value):
                 return value
-            case ast.Call(ast.Name("sqrt"), [arg]):
-                return np.sqrt(walk(arg))
+            case ast.Call(ast.Name(name), [arg]) if name in _FUNCTIONS:
+                return _FUNCTIONS[name](walk(arg))
         raise ValueError(f"cannot read {text!r}")
 
     return walk(ast.parse(text.replace("^", "**"), mode="eval").body)
@@ -104,7 +111,8 @@ def data_of(case: Case) -> tuple[MetaData, np.ndarray]:
     weights = None
     if "weights_column" in case.spec:
         names = {name: case.column(name)[rows] for name in case.table}
-        weights = np.asarray(expression(case.spec["weights_column"], {**names, "vi": vi}), float)
+        names |= {"yi": yi, "vi": vi, "sei": np.sqrt(vi)}
+        weights = np.asarray(expression(case.spec["weights_column"], names), float)
         good &= np.isfinite(weights)
         weights = weights[good]
     rows, ni = rows[good], None if ni is None else ni[good]
@@ -116,7 +124,7 @@ def data_of(case: Case) -> tuple[MetaData, np.ndarray]:
 
 def model_of(spec: dict[str, Any], **more: Any) -> FixedEffect | RandomEffects:
     """The model that a spec asks for."""
-    common = {"test": TEST[spec.get("test", "z")], "level": spec.get("level", 95) / 100.0}
+    common = {"test": TEST[spec.get("test", "z")], "level": level_of(spec)}
     if "weights_column" in spec:
         common["weighting"] = "user"
     elif spec.get("weighted") is False:
@@ -193,7 +201,8 @@ def pooled(case: Case) -> dict[str, Any]:
     if isinstance(model, RandomEffects):
         found["predict"] |= predicted(fit, "test")
         found["predict_riley"] = predicted(fit, "riley")
-        found["predict_t"] = predicted(fit, "t(k-1)")
+        # One study has no degree of freedom; the reference takes one for both.
+        found["predict_t"] = predicted(fit, "t(k-1)" if fit.k > 1 else "riley")
         found["predict_simple"] = predicted(fit, "simple")
         if "confint_qp" in case.expect:
             found["confint_qp"] = tau2_limits(fit)
@@ -248,14 +257,15 @@ def moderated(case: Case, moderators: dict[str, Any]) -> tuple[MetaData, np.ndar
     plain, rows = data_of(case)
     terms = terms_of(case, moderators["terms"], rows)
     columns = dict.fromkeys(c for t in terms for c in t.columns)
-    factors = {c for t in terms for c in _factors(t)}
+    factors = {t.column: t.levels for term in terms for t in _factors(term)}
     cells = {
         name: (derived_words(case, name) if name in factors else derived(case, name))[rows]
         for name in columns
     }
     good = np.ones(rows.size, dtype=bool)
     for name, values in cells.items():
-        good &= np.array([v is not None for v in values]) if name in factors else ~np.isnan(values)
+        known = np.array([v in factors[name] for v in values]) if name in factors else None
+        good &= ~np.isnan(values) if known is None else known
     design = build_design(
         {name: values[good] for name, values in cells.items()},
         terms,
@@ -269,10 +279,10 @@ def moderated(case: Case, moderators: dict[str, Any]) -> tuple[MetaData, np.ndar
     return data, rows[good]
 
 
-def _factors(term: Continuous | Factor | Interaction) -> list[str]:
+def _factors(term: Continuous | Factor | Interaction) -> list[Factor]:
     if isinstance(term, Interaction):
-        return [c for part in term.parts for c in _factors(part)]
-    return [term.column] if isinstance(term, Factor) else []
+        return [f for part in term.parts for f in _factors(part)]
+    return [term] if isinstance(term, Factor) else []
 
 
 def derived(case: Case, name: str) -> np.ndarray:
@@ -302,7 +312,7 @@ def mixed_of(spec: dict[str, Any], **more: Any) -> MixedEffects:
     return MixedEffects(
         tau2="none" if method in FIXED else method,
         test=TEST[spec.get("test", "z")],
-        level=spec.get("level", 95) / 100.0,
+        level=level_of(spec),
         tau2_value=spec.get("tau2_fixed"),
         prediction="test",
         centred=True,
@@ -447,7 +457,7 @@ def mantel_haenszel(case: Case) -> dict[str, Any]:
     if "add" in given and "to" not in given:
         to = ["only0", "only0"]
     spec = MantelHaenszel(
-        level=case.spec.get("level", 95) / 100.0, add=add[0], add_pooled=add[1], to=to[0],
+        level=level_of(case.spec), add=add[0], add_pooled=add[1], to=to[0],
         to_pooled=to[1], drop00=given.get("drop00", True), correct=given.get("correct", True),
     )  # fmt: skip
     fit = fit_mantel_haenszel(spec, data)
@@ -465,7 +475,7 @@ def peto(case: Case) -> dict[str, Any]:
     for name in ("add", "to"):  # the second of two values is for pooling, where nothing is added
         if isinstance(given.get(name), list):
             given[name] = given[name][0]
-    spec = Peto(level=case.spec.get("level", 95) / 100.0, **given)
+    spec = Peto(level=level_of(case.spec), **given)
     return count_entries(fit_peto(spec, data), peto_effects(spec, data))
 
 
@@ -566,9 +576,7 @@ def location_scale(case: Case) -> dict[str, Any]:
     both = np.intersect1d(mean_rows, scale_rows) + 1
     if both.size < max(mean_rows.size, scale_rows.size):
         return location_scale(with_rows(case, both.tolist()))
-    model = LocationScale(
-        spec["method"], TEST[spec.get("test", "z")], spec.get("level", 95) / 100.0
-    )
+    model = LocationScale(spec["method"], TEST[spec.get("test", "z")], level_of(spec))
     fit = fit_location_scale(model, data, spread.design)
     return {
         **coefficients(fit.result), **asdict(fit.result.statistics), "tau2": fit.tau2,
@@ -579,7 +587,7 @@ def location_scale(case: Case) -> dict[str, Any]:
 @runs("hc")
 def henmi_copas(case: Case) -> dict[str, Any]:
     data, _ = data_of(case)
-    fit = fit_henmi_copas(HenmiCopas(case.spec.get("level", 95) / 100.0), data)
+    fit = fit_henmi_copas(HenmiCopas(level_of(case.spec)), data)
     return {
         "b": fit.pooled.value, "se": fit.pooled.se, "tau2": fit.heterogeneity.tau2,
         "ci_lb": fit.pooled.interval.lower, "ci_ub": fit.pooled.interval.upper,
