@@ -68,7 +68,12 @@ class Factor:
 
 @dataclass(frozen=True)
 class Interaction:
-    """The product of the codings of its parts."""
+    """The product of the codings of its parts.
+
+    A factor in it is coded by contrasts where the rest of the term stands in the model by itself,
+    else with an indicator for every level: ``region + region:dose`` is a slope for every region,
+    ``region*dose`` a slope and each region's difference from it.
+    """
 
     parts: tuple[Continuous | Factor, ...]
 
@@ -189,7 +194,7 @@ def build_design(
     full = not intercept
     settled: list[Settled] = []
     for term in terms:
-        settled.append(_settle(term, cells, full))
+        settled.append(_settle(term, cells, full, terms))
         full = full and not isinstance(term, Factor)
     blocks, names, spans = [], [], []
     if intercept:
@@ -215,18 +220,28 @@ def build_design(
     )
 
 
-def _settle(term: Term, cells: Cells, full: bool) -> Settled:
+def _settle(term: Term, cells: Cells, full: bool, terms: Sequence[Term]) -> Settled:
     match term:
         case Continuous():
             return Settled(term, labels=(term.title,), centre=_centre(term, cells))
         case Factor():
             return _settle_factor(term, cells, full)
         case Interaction():
-            parts = tuple(_settle(part, cells, False) for part in term.parts)
+            alone = {_written(other) for other in terms}
+            parts = tuple(
+                _settle(part, cells, _written(term) - _written(part) not in alone, ())
+                for part in term.parts
+            )
             labels = [""]
             for part in parts:
                 labels = [f"{a}:{b}" if a else b for b in part.labels for a in labels]
             return Settled(term, parts=parts, labels=tuple(labels))
+
+
+def _written(term: Term) -> frozenset[str]:
+    """What a term multiplies, whatever the order."""
+    parts = term.parts if isinstance(term, Interaction) else (term,)
+    return frozenset(part.title for part in parts)
 
 
 def _centre(term: Continuous, cells: Cells) -> float:

@@ -76,7 +76,7 @@ def fit_mantel_haenszel(
             f"Mantel–Haenszel pools {', '.join(MEASURES)}, not {data.measure}; choose another "
             "measure or inverse variance."
         )
-    pooled = _corrected(data, spec.add_pooled, spec.to_pooled)
+    pooled = with_constant(data, spec.add_pooled, spec.to_pooled)
     b, se, share = _ESTIMATORS[data.measure](pooled)
     yi, vi = study_effects(spec, data)
     tests = {} if data.measure in ("RD", "IRD") else _tests(pooled, b, spec.correct)
@@ -92,7 +92,7 @@ def fit_mantel_haenszel(
         level=spec.level,
         extra=tests,
         notes=_notes(dropped, pooled),
-        method=f"Mantel–Haenszel; added for pooling: {_added(spec)}",
+        method=f"Mantel–Haenszel; added for pooling: {added(spec.add_pooled, spec.to_pooled)}",
     )
 
 
@@ -177,7 +177,7 @@ def _statistics(yi: FloatVector, vi: FloatVector, q: float) -> FitStatistics:
     )
 
 
-def _corrected(data: TwoArms, add: float, to: str) -> TwoArms:
+def with_constant(data: TwoArms, add: float, to: str) -> TwoArms:
     """Tables with ``add`` in every cell (in the counts, for person-time) where ``to`` says so."""
     if add == 0.0 or to == "none":
         return data
@@ -198,10 +198,11 @@ def _corrected(data: TwoArms, add: float, to: str) -> TwoArms:
     )
 
 
-def _added(spec: MantelHaenszel) -> str:
-    if spec.add_pooled == 0.0 or spec.to_pooled == "none":
+def added(constant: float, where: str) -> str:
+    """What is added for pooling, in words."""
+    if constant == 0.0 or where == "none":
         return "nothing"
-    return f"{spec.add_pooled:g} to {WHERE[spec.to_pooled].lower()}"
+    return f"{constant:g} to {WHERE[where].lower()}"
 
 
 def _ratio(data: TwoArms, R: float, S: float, what: str) -> float:
@@ -326,7 +327,13 @@ def _common_odds_ratio(d: TwoArms, odds: float) -> dict[str, Quantity]:
     df = float(x1.size - 1)
     return {
         name: Quantity(
-            name, title, value, "chi-square", df=df, p=float(chi2_sf(value, df)), kind="statistic"
+            name,
+            title,
+            value,
+            "chi-square",
+            df=df,
+            p=float(chi2_sf(value, df)) if df > 0 else math.nan,
+            kind="statistic",
         )
         for name, title, value in (
             ("breslow_day", "Breslow–Day test of a common odds ratio", bd),

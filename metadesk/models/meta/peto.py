@@ -10,7 +10,7 @@ import numpy as np
 from metadesk.document import Note
 from metadesk.effects.compute import compute
 from metadesk.errors import NotEstimable, SpecProblem
-from metadesk.models.meta.mantel_haenszel import WHERE, pooled_counts
+from metadesk.models.meta.mantel_haenszel import WHERE, added, pooled_counts, with_constant
 from metadesk.models.meta.two_arms import TwoArms
 from metadesk.models.result import FitResult
 from metadesk.numerics.progress import SILENT, Progress
@@ -20,11 +20,16 @@ from metadesk.options import choice, flag, number
 
 @dataclass(frozen=True)
 class Peto:
-    """What is added to zero cells for the studies' own estimates; nothing is added for pooling."""
+    """What is added to zero cells: for the studies' own estimates, and (nothing) for pooling."""
 
     level: float = number("Confidence level", 0.95, minimum=0.5, maximum=0.9999)
     add: float = number("Added for the studies' own estimates", 0.5, minimum=0.0, maximum=1.0)
     to: str = choice("Added to (studies' own estimates)", WHERE, "only0")
+    add_pooled: float = number(
+        "Added for pooling", 0.0, minimum=0.0, maximum=1.0, advanced=True,
+        help="Peto's method needs none; anything but 0 biases it.",
+    )  # fmt: skip
+    to_pooled: str = choice("Added to (pooling)", WHERE, "none", advanced=True)
     drop00: bool = flag("Leave out own estimates of studies without events", True, advanced=True)
 
 
@@ -42,7 +47,8 @@ def fit_peto(spec: Peto, data: TwoArms, progress: Progress = SILENT) -> FitResul
     """
     if data.measure not in ("OR", "PETO"):
         raise SpecProblem(f"Peto's method pools odds ratios, not {data.measure}.")
-    gap, V = observed_minus_expected(data)
+    pooled = with_constant(data, spec.add_pooled, spec.to_pooled)
+    gap, V = observed_minus_expected(pooled)
     total = float(V.sum())
     if total <= 0.0:
         raise NotEstimable(
@@ -63,7 +69,8 @@ def fit_peto(spec: Peto, data: TwoArms, progress: Progress = SILENT) -> FitResul
         level=spec.level,
         extra={},
         notes=_notes(data, V, b),
-        method="Peto's one-step odds ratio; nothing is added for pooling",
+        method="Peto's one-step odds ratio; added for pooling: "
+        + added(spec.add_pooled, spec.to_pooled),
         q=q,
     )
 

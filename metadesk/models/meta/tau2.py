@@ -133,7 +133,10 @@ def standard_error(
 
     ML: sqrt(2 / sum w²); REML: sqrt(2 / tr PP); the Paule-Mandel family:
     sqrt(2 k² / ((k - p) (sum w)²)); moment estimators: the variance of their quadratic form.
+    NaN without residual degrees of freedom.
     """
+    if kernel.k <= kernel.p:
+        return math.nan
     if method in ("DL", "HS", "HSk"):
         return _from_q_error(kernel, method, t)
     if method in ("HE", "DL2", "GENQ", "GENQM"):

@@ -35,9 +35,30 @@ def test_centring_and_powers_use_the_mean_of_the_studies(cells):
 
 
 def test_an_interaction_multiplies_codings_with_the_first_running_fastest(cells):
-    design = build_design(cells, [Interaction((Factor("alloc"), Continuous("ablat")))])
-    assert design.names[1:] == ("allocrandom:ablat", "allocsystematic:ablat")
-    assert design.X[0, 1] == 44
+    alloc, ablat = Factor("alloc"), Continuous("ablat")
+    design = build_design(cells, [alloc, ablat, Interaction((alloc, ablat))])
+    assert design.names[4:] == ("allocrandom:ablat", "allocsystematic:ablat")
+    assert design.X[0, 4] == 44
+
+
+def test_an_interaction_without_the_slope_beside_it_is_a_slope_for_every_level(cells):
+    alloc, ablat = Factor("alloc"), Continuous("ablat")
+    slopes = ("allocalternate:ablat", "allocrandom:ablat", "allocsystematic:ablat")
+    for intercept in (True, False):
+        design = build_design(cells, [alloc, Interaction((alloc, ablat))], intercept=intercept)
+        assert design.names[3:] == slopes
+    whole = build_design(cells, [alloc, ablat, Interaction((alloc, ablat))], intercept=False)
+    assert whole.names[4:] == slopes[1:]
+    both = np.hstack([design.X, whole.X])
+    assert np.linalg.matrix_rank(both) == np.linalg.matrix_rank(design.X) == 6
+
+
+def test_two_factors_that_meet_only_in_an_interaction_have_a_column_for_every_cell():
+    cells = {"sex": ["m", "f", "m", "f"], "age": ["old", "old", "young", "young"]}
+    cross = Interaction((Factor("sex"), Factor("age")))
+    design = build_design(cells, [cross], intercept=False)
+    assert design.names == ("sexf:ageold", "sexm:ageold", "sexf:ageyoung", "sexm:ageyoung")
+    assert (design.X.sum(axis=0) == 1).all()
 
 
 def test_numbers_as_levels_are_sorted_by_size():

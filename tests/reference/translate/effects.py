@@ -114,10 +114,11 @@ def _variances(case: Case, got: EffectSizes) -> np.ndarray:
 def effect_sizes(case: Case) -> dict[str, Any]:
     """yi and vi of every row; with a level also Wald tests and intervals."""
     got = effects_from_spec(case)
-    answer: dict[str, Any] = {"yi": got.yi, "vi": _variances(case, got)}
+    vi = _variances(case, got)
+    answer: dict[str, Any] = {"yi": got.yi, "vi": vi}
     if case.spec.get("level"):
         lower, upper = got.ci(case.spec["level"] / 100.0)
-        answer |= {"sei": got.sei, "zi": got.zi, "pval": got.pval}
+        answer |= {"sei": np.sqrt(vi), "zi": got.zi, "pval": got.pval}
         answer |= {"ci_lb": lower, "ci_ub": upper}
     return answer
 

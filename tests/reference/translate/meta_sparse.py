@@ -27,6 +27,7 @@ from metadesk.models.meta.multilevel import (
 )
 from metadesk.models.meta.wald import joint_test
 from translate.effects import effects_with_options
+from translate.meta_uni import derived
 
 LME4_RELATIVE = ("UM.FS", "CM.AL", "PLO", "IRLN")
 
@@ -98,21 +99,18 @@ def design(case: Case) -> tuple[np.ndarray, tuple[str, ...]]:
     if asked["intercept"]:
         columns, names = [np.ones(n)], ["intrcpt"]
     full = not asked["intercept"]
-    coded: dict[str, list[tuple[str, np.ndarray]]] = {}
     for term in asked["terms"]:
         kind = term["type"]
         if kind == "factor":
             made = indicators(case, term, full)
             full = False
-            coded[term["column"]] = made
         elif kind == "interaction":
-            made = product(case, term["of"], coded)
+            made = product(case, term["of"], asked["terms"])
         elif kind == "power":
             degree = term.get("power", term.get("degree", 2))
-            made = [(f"I({term['column']}^{degree})", case.column(term["column"]) ** degree)]
+            made = [(f"I({term['column']}^{degree})", derived(case, term["column"]) ** degree)]
         else:
-            made = [(term["column"], case.column(term["column"]))]
-            coded[term["column"]] = made
+            made = [(term["column"], derived(case, term["column"]))]
         names += [name for name, _ in made]
         columns += [value for _, value in made]
     return np.column_stack(columns), tuple(names)
@@ -139,10 +137,15 @@ def same(word: Any) -> str | None:
         return str(word)
 
 
-def product(case: Case, of: list[str], coded: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
+def product(case: Case, of: list[str], terms: list[dict[str, Any]]) -> list[tuple[str, np.ndarray]]:
+    """The product of codings: contrasts of a factor where the rest of the term stands alone."""
+    factors = {term["column"]: term for term in terms if term["type"] == "factor"}
+    alone = [set(term.get("of", [term.get("column")])) for term in terms]
     made = [("", np.ones(1))]
     for name in of:
-        parts = coded.get(name) or [(name, case.column(name))]
+        parts = [(name, derived(case, name))] if name not in factors else []
+        if not parts:
+            parts = indicators(case, factors[name], set(of) - {name} not in alone)
         made = [
             (f"{left}:{right}" if left else right, a * b) for right, b in parts for left, a in made
         ]

@@ -182,6 +182,9 @@ def tau2_limits(fit: FitResult) -> dict[str, float]:
 
 
 def predicted(fit: FitResult, method: str) -> dict[str, float]:
+    """The prediction interval; a model with tau² held at 0 has none."""
+    if not fit.components:
+        return {}
     c = fit.coefficients
     found = prediction_interval(
         float(c.b[0]), float(c.se[0]), fit.heterogeneity.tau2, method, c.level, fit.k, 1,
@@ -369,18 +372,29 @@ def further_tests(
     if "lincom" in spec:
         rows = np.array(spec["lincom"], dtype=float)
         c, joint = linear_combinations(fit, rows), wald_of_combinations(fit, rows)
-        found["lincom"] = {
-            "estimate": c.b, "se": c.se, "stat": c.stat, "pval": c.pval,
-            "QM": joint.statistic, "QMp": joint.p,
-        }  # fmt: skip
+        found["lincom"] = {"estimate": c.b, "se": c.se, "stat": c.stat, "pval": c.pval}
+        if np.linalg.matrix_rank(rows) == len(rows):  # the reference has no joint test otherwise
+            found["lincom"] |= {"QM": joint.statistic, "QMp": joint.p}
+        else:
+            found["lincom"] |= {"QM": None, "QMp": None}
     if "anova_reduced" in spec:
         part, _ = moderated(case, spec["anova_reduced"])
         lrt = likelihood_ratio(unrestricted(fit), unrestricted(fit_mixed(model, part)))
-        found["lrt"] = asdict(lrt)
+        found["lrt"] = asdict(lrt) | explained_without_tau2(spec, fit, fit_mixed(model, part))
     if "permutest" in case.expect:
         got = permutation_test(model, data, Permutation("exact"))
         found["permutest"] = {"pval": got.pval, "QMp": got.QMp}
     return found
+
+
+def explained_without_tau2(
+    spec: dict[str, Any], full: FitResult, reduced: FitResult
+) -> dict[str, float]:
+    """R² between two models without heterogeneity: by their mean weighted residual squares."""
+    if spec["method"] not in FIXED:
+        return {}
+    f, r = (h.QE / h.QE_df for h in (full.heterogeneity, reduced.heterogeneity))
+    return {"R2": 100.0 * max(0.0, 1.0 - f / r)}
 
 
 def unrestricted(fit: FitResult) -> FitResult:
@@ -450,12 +464,21 @@ def count_entries(fit: FitResult, effects: tuple[np.ndarray, np.ndarray]) -> dic
     return {**statistics(fit), "k": fit.k, **found}
 
 
+def two_constants(given: dict[str, Any]) -> tuple[list[float], list[str]]:
+    """What is added and where: for the studies' own estimates, and for pooling.
+
+    A single constant is for the own estimates; a single rule is for both.
+    """
+    add, to = given.get("add", [0.5, 0.0]), given.get("to", ["only0", "none"])
+    add = add if isinstance(add, list) else [add, 0.0]
+    to = to if isinstance(to, list) else [to, to]
+    return add, ["only0", "only0"] if "add" in given and "to" not in given else to
+
+
 @runs("mh")
 def mantel_haenszel(case: Case) -> dict[str, Any]:
     data, given = arms_of(case), case.spec.get("options", {})
-    add, to = given.get("add", [0.5, 0.0]), given.get("to", ["only0", "none"])
-    if "add" in given and "to" not in given:
-        to = ["only0", "only0"]
+    add, to = two_constants(given)
     spec = MantelHaenszel(
         level=level_of(case.spec), add=add[0], add_pooled=add[1], to=to[0],
         to_pooled=to[1], drop00=given.get("drop00", True), correct=given.get("correct", True),
@@ -471,11 +494,12 @@ def mantel_haenszel(case: Case) -> dict[str, Any]:
 
 @runs("peto")
 def peto(case: Case) -> dict[str, Any]:
-    data, given = arms_of(case), dict(case.spec.get("options", {}))
-    for name in ("add", "to"):  # the second of two values is for pooling, where nothing is added
-        if isinstance(given.get(name), list):
-            given[name] = given[name][0]
-    spec = Peto(level=level_of(case.spec), **given)
+    data, given = arms_of(case), case.spec.get("options", {})
+    add, to = two_constants(given)
+    spec = Peto(
+        level=level_of(case.spec), add=add[0], add_pooled=add[1], to=to[0], to_pooled=to[1],
+        drop00=given.get("drop00", True),
+    )  # fmt: skip
     return count_entries(fit_peto(spec, data), peto_effects(spec, data))
 
 
