@@ -153,7 +153,8 @@ def constructed_covariance(
     grp1, grp2 : sequence, optional
         Groups of each contrast.
     w1, w2 : (k,) arrays, optional
-        Sizes of the groups (equal where missing).
+        Sizes of the groups (all equal where missing; the second's are the first's where only those
+        are given).
 
     Returns
     -------
@@ -176,7 +177,8 @@ def constructed_covariance(
         if rho is not None:
             R = R * _by_outcome(at, type_, obs, rho)
         if grp1 is not None and grp2 is not None:
-            R = R * _by_groups(at, (grp1, grp2), (w1, w2), (time1, time2), phi)
+            sizes = (w1, w1 if w2 is None else w2)
+            R = R * _by_groups(at, (grp1, grp2), sizes, (time1, time2), phi)
         elif phi is not None and time1 is not None:
             t = np.asarray(time1, dtype=float)[at]
             R = R * phi ** np.abs(t[:, None] - t[None, :])

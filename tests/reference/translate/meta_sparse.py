@@ -37,13 +37,17 @@ def count_model(case: Case) -> dict[str, Any]:
     spec = case.spec
     data = counts(case)
     two = spec.get("model") == "UM.RS" and spec["method"] == "ML"
+    exact_odds = spec.get("model") == "CM.EL" and spec["measure"] == "OR"
     wanted = CountMixed(
         model=spec.get("model", "UM.FS"),
         method={"FE": "EE", "CE": "EE"}.get(spec["method"], spec["method"]),
         test=spec.get("test", "z"),
-        level=spec.get("level", 95) / 100,
+        level=(spec.get("level") or 95) / 100,
         # With two random effects the reference's program knows Laplace's approximation only.
         n_quadrature=1 if two else spec.get("n_quadrature"),
+        # lme4 starts from a standard deviation of 1; the exact likelihood of odds ratios is
+        # maximised by metafor itself.
+        maximum="highest" if exact_odds else "spread",
     )
     fit = fit_counts(wanted, data)
     answer = {**table(fit), **spread(fit), "k": fit.k}
@@ -77,7 +81,7 @@ def counts(case: Case) -> CountData:
         events, totals = [column["xi"]], [column["ti"]]
     X, names = design(case)
     keep = np.isfinite(np.vstack([*events, *totals, X.T])).all(axis=0)
-    if "rows" in case.spec:
+    if case.spec.get("rows"):
         chosen = np.zeros(keep.size, bool)
         chosen[np.asarray(case.spec["rows"], int) - 1] = True
         keep &= chosen
@@ -216,16 +220,17 @@ def multilevel_model(case: Case) -> dict[str, Any]:
     data = dependent(case)
     wanted = Multilevel(
         random="; ".join(random_words(term) for term in spec["random"]),
-        structure=next((t["struct"] for t in spec["random"] if "struct" in t), "CS"),
+        correlations="marginal",
         method=spec["method"],
-        test=spec.get("test", "z"),
+        # Degrees of freedom by containment are those of a t-test, whatever the spec calls it.
+        test="t" if spec.get("dfs") == "contain" else spec.get("test", "z"),
         df=spec.get("dfs", "residual"),
         profile=False,
-        level=spec.get("level", 95) / 100,
+        level=(spec.get("level") or 95) / 100,
     )
     found = estimate_multilevel(wanted, data)
     fit = report_multilevel(wanted, found)
-    answer = {**table(fit), **components(fit, found), **wald_tests(fit, spec)}
+    answer = {**table(fit), **components(case, fit, found), **wald_tests(fit, spec)}
     s, h = fit.statistics, fit.heterogeneity
     answer |= {
         "k": fit.k, "p": len(fit.coefficients.names), "vb": fit.coefficients.vb,
@@ -239,7 +244,8 @@ def multilevel_model(case: Case) -> dict[str, Any]:
         X = np.asarray(newmods, float)
         if data.names[0] == "intrcpt":
             X = np.column_stack([np.ones(len(X)), X])
-        answer["predict_newmods"] = predict_multilevel(fit, found, X, wanted.level)
+        unknown = dict.fromkeys(("pi_lb", "pi_ub"), np.full(len(X), np.nan))
+        answer["predict_newmods"] = unknown | predict_multilevel(fit, found, X, wanted.level)
     if "profile_ci" in case.expect:
         answer["profile_ci"] = profiles(found, wanted.level)
     if "V_sum" in case.expect:
@@ -260,13 +266,13 @@ def left_out(case: Case) -> list[list[float]] | None:
 def random_words(term: dict[str, Any]) -> str:
     if term["type"] == "intercept":
         return "1 | " + "/".join(term["nested"])
-    return f"{term['inner']} | {term['outer']}"
+    return f"{term['inner']} | {term['outer']}, {term.get('struct', 'CS')}"
 
 
 def dependent(case: Case) -> DependentData:
     """Effects, covariance, moderators and groupings of the complete rows."""
     spec = case.spec
-    if "es" in spec:
+    if spec.get("es"):
         es = spec["es"]
         roles = {role: case.column(name) for role, name in es["roles"].items()}
         made = effects_with_options(es, roles)
@@ -277,7 +283,7 @@ def dependent(case: Case) -> DependentData:
     V = spec["V"]
     vi = sampling_variances(case, own)
     keep = np.isfinite(np.vstack([yi, vi, X.T])).all(axis=0)
-    if "rows" in spec:
+    if spec.get("rows"):
         chosen = np.zeros(keep.size, bool)
         chosen[np.asarray(spec["rows"], int) - 1] = True
         keep &= chosen
@@ -292,15 +298,12 @@ def groupings(case: Case, rows: np.ndarray) -> dict[str, Factor]:
     wanted: set[str] = {asked["cluster"] for asked in spec.get("robust", [])}
     for term in spec["random"]:
         wanted |= set(term.get("nested", ())) | {term[x] for x in ("inner", "outer") if x in term}
-    given = {
-        term["column"]: [same(level) for level in term["levels"]]
-        for term in (spec.get("moderators") or {}).get("terms", [])
-        if term["type"] == "factor"
-    }
-    return {
-        name: Factor.of(name, [same(case.words(name)[i]) for i in rows], given.get(name))
-        for name in wanted
-    }
+    given: dict[str, list[str]] = {}
+    words = {name: [same(case.words(name)[i]) for i in rows] for name in wanted}
+    for term in (spec.get("moderators") or {}).get("terms", []):
+        if term["type"] == "factor" and (name := term["column"]) in wanted:
+            given[name] = [lv for lv in map(same, term["levels"]) if lv in words[name]]
+    return {name: Factor.of(name, words[name], given.get(name)) for name in wanted}
 
 
 def sampling_variances(case: Case, own: np.ndarray | None) -> np.ndarray:
@@ -347,21 +350,57 @@ def covariance_summary(data: DependentData) -> dict[str, Any]:
     }
 
 
-def components(fit: FitResult, found: Any) -> dict[str, Any]:
+def components(case: Case, fit: FitResult, found: Any) -> dict[str, Any]:
+    """Variances and correlations, the latter 0 for levels that never meet.
+
+    Levels that only left-out rows have count in the reference, with nothing but zeros.
+    """
     parts = {letter: [c for c in fit.components if c.name.startswith(letter)]
              for letter in ("sigma", "tau", "rho")}  # fmt: skip
     answer: dict[str, Any] = {}
     if parts["sigma"]:
         answer["sigma2"] = [c.estimate for c in parts["sigma"]]
         answer["sigma2_nlevels"] = [c.n_levels for c in parts["sigma"]]
-    if parts["tau"]:
-        covariance = found.machine.covariance
-        answer["tau2"] = [c.estimate for c in parts["tau"]]
-        answer["tau2_levels"] = list(covariance.matrices[0].levels)
-        if parts["rho"]:
-            answer["rho"] = [c.estimate for c in parts["rho"]]
-        answer["G"] = covariance.matrix(0, found.phi)
+    if not parts["tau"]:
+        return answer
+    term = next(t for t in case.spec["random"] if t["type"] == "inner_outer")
+    covariance = found.machine.covariance
+    used = list(covariance.matrices[0].levels)
+    levels = [same(x) for x in factor_levels(case, term["inner"])]
+    at = [levels.index(level) for level in used]
+    n = len(levels)
+    tau2 = np.zeros(n)
+    many = len(parts["tau"]) == len(used) and len(used) > 1
+    if many:
+        tau2[at] = [c.estimate for c in parts["tau"]]
+    G = np.zeros((n, n))
+    G[np.ix_(at, at)] = covariance.matrix(0, found.phi)
+    answer["tau2"] = tau2 if many else [c.estimate for c in parts["tau"]]
+    answer["tau2_levels"], answer["G"] = levels, G
+    struct = term.get("struct", "CS")
+    if struct == "UN":
+        below = [(a, b) for b in range(n) for a in range(b + 1, n)]
+        known = {c.name: c.estimate for c in parts["rho"]}
+        own = [(a, b) for b in range(len(used)) for a in range(b + 1, len(used))]
+        rho = dict.fromkeys(below, 0.0)
+        for number, (a, b) in enumerate(own):
+            name = "rho" if len(own) == 1 else f"rho.{number + 1}"
+            rho[max(at[a], at[b]), min(at[a], at[b])] = known.get(name, 0.0)
+        answer["rho"] = [rho[pair] for pair in below]
+    elif struct not in ("ID", "DIAG"):
+        answer["rho"] = [c.estimate for c in parts["rho"]] or [0.0]
     return answer
+
+
+def factor_levels(case: Case, name: str) -> list[str]:
+    """A column's levels over the whole table: as a moderator lists them, else sorted."""
+    terms = (case.spec.get("moderators") or {}).get("terms", [])
+    listed = [t["levels"] for t in terms if t["type"] == "factor" and t["column"] == name]
+    if listed:
+        return [str(same(level)) for level in listed[0]]
+    rows = case.spec.get("rows") or range(1, len(case.words(name)) + 1)
+    words = [same(case.words(name)[i - 1]) for i in rows]
+    return list(Factor.of(name, [w for w in words if w is not None]).levels)
 
 
 def wald_tests(fit: FitResult, spec: dict[str, Any]) -> dict[str, Any]:

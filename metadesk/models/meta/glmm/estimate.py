@@ -86,19 +86,34 @@ def without_heterogeneity(
 
 
 def with_heterogeneity(
-    problem: Problem, equal: Optimum, spread: float, rule: Rule, progress: Progress = SILENT
+    problem: Problem,
+    equal: Optimum,
+    spread: float,
+    rule: Rule,
+    progress: Progress = SILENT,
+    *,
+    highest: bool = True,
 ) -> tuple[Optimum, bool]:
     """Fit with a random treatment effect, starting from the fit without one.
 
     The likelihood is symmetric in the standard deviation, so zero is always stationary: it is taken
-    only if no start climbs above it.
+    only if no start climbs above it. Not ``highest``: what a climb from a standard deviation of 1
+    arrives at, be it lower than the likelihood at zero.
     """
-    return _with_one_more(problem, equal, (max(spread, 0.1), 0.7), rule, progress)
+    if highest:
+        return _with_one_more(problem, equal, (max(spread, 0.1), 0.7), rule, progress)
+    return _with_one_more(problem, equal, (1.0,), rule, progress, floor=-math.inf)
 
 
 def _with_one_more(
-    problem: Problem, base: Optimum, spreads: tuple[float, ...], rule: Rule, progress: Progress
+    problem: Problem,
+    base: Optimum,
+    spreads: tuple[float, ...],
+    rule: Rule,
+    progress: Progress,
+    floor: float | None = None,
 ) -> tuple[Optimum, bool]:
+    """Add a random effect; it must raise the likelihood above that without it, or ``floor``."""
     at_zero = _at_zero(problem, base, rule)
     best, stable = at_zero, True
     rising = _curvature_at_zero(problem, base, rule) > 0.0
@@ -107,7 +122,8 @@ def _with_one_more(
         found, settled = rule.best(problem, start, progress)
         small = np.flatnonzero(found.point.scales < _ZERO_SCALE)
         interior = found.point.scales[-1] >= _ZERO_SCALE
-        better = found.log_likelihood > best.log_likelihood + 1e-9 * (1 + abs(best.log_likelihood))
+        least = best.log_likelihood + 1e-9 * (1 + abs(best.log_likelihood))
+        better = found.log_likelihood > (least if floor is None else floor)
         if better and interior:
             best, stable = (_settle(problem, found, small, rule), settled)
         if interior and rising:

@@ -63,6 +63,12 @@ CODINGS: Mapping[str, str] = MappingProxyType(
         "group 2": "In group 2 only",
     }
 )
+MAXIMA: Mapping[str, str] = MappingProxyType(
+    {
+        "highest": "The highest",
+        "spread": "The one reached from much heterogeneity (as lme4 does)",
+    }
+)
 _SUITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"OR": ("UM.FS", "UM.RS", "CM.EL", "CM.AL"), "IRR": ("UM.FS", "UM.RS", "CM.EL")}
 )
@@ -94,6 +100,13 @@ class CountMixed:
         CODINGS,
         "half",
         help="Models on the arms only.",
+        advanced=True,
+    )
+    maximum: str = choice(
+        "Where the likelihood has several maxima",
+        MAXIMA,
+        "highest",
+        help="Sparse data can have one maximum without heterogeneity and one with it.",
         advanced=True,
     )
 
@@ -148,7 +161,8 @@ def fit_counts(
     if random:
         progress.step(0.3, "Fitting heterogeneous effects")
         spread = _spread(used)
-        found, stable = with_heterogeneity(problem, equal, spread, rule, progress)
+        highest = spec.maximum == "highest"
+        found, stable = with_heterogeneity(problem, equal, spread, rule, progress, highest=highest)
     progress.step(0.9, "Testing heterogeneity")
     tests = tests_of_heterogeneity(used, model, problem, equal, rule, progress)
     return _Report(spec, model, used, problem, found, random, tests, typical, stable).result()

@@ -98,7 +98,12 @@ class Fit:
         return covariance.rho(self.phi[covariance.n_tau :])
 
 
-def lay_out(data: DependentData, terms: tuple[RandomTerm, ...], restricted: bool) -> Machine:
+def lay_out(
+    data: DependentData,
+    terms: tuple[RandomTerm, ...],
+    restricted: bool,
+    correlations: str = "proper",
+) -> Machine:
     """Write down the covariance of a model for these data.
 
     Raises
@@ -106,7 +111,7 @@ def lay_out(data: DependentData, terms: tuple[RandomTerm, ...], restricted: bool
     RankError
         If the moderators are collinear or more than the effects.
     """
-    covariance = covariance_of(terms, data)
+    covariance = covariance_of(terms, data, correlations)
     sign, log_det_xx = np.linalg.slogdet(data.X.T @ data.X)
     if data.k < data.p or np.linalg.matrix_rank(data.X) < data.p or sign <= 0:
         raise RankError(
@@ -133,27 +138,48 @@ def _block_codes(data: DependentData) -> list[IntVector]:
 
 
 _TIGHT = 0.95
-"""The correlation of the second start."""
+"""The correlation of further starts, as a part of its range."""
+_MOST_SIGNS = 4
+"""Levels up to which every pattern of signs of their correlations is a start."""
 
 
 def maximise(machine: Machine, progress: Progress = SILENT) -> Fit:
     """Find the maximum from a start that splits the excess variance.
 
-    Where variances that share one correlation end at an edge, a second start with a tight
-    correlation is tried too: such likelihoods can have one maximum with variances of zero and a
-    higher one with a correlation of one.
+    Where a fit of several variances with correlations ends at an edge, it starts again from tight
+    correlations, positive and negative: such likelihoods can have one maximum with variances of
+    zero or correlations of one sign and a higher one with others.
     """
     start = _start(machine)
     fit = _settle(machine, start, progress)
     covariance = machine.covariance
-    shared = 0 < start.size - covariance.n_tau < covariance.n_tau
-    if not (fit.boundary and shared) or covariance.unstructured:
+    if covariance.n_tau < 2 or not covariance.n_rho or not _at_an_edge(fit):
         return fit
-    tight = np.full(start.size - covariance.n_tau, _TIGHT)
-    start[covariance.n_tau :] = covariance.free(tight)
-    other = _settle(machine, start, progress)
-    gain = other.found.log_likelihood - fit.found.log_likelihood
-    return other if gain > 1e-8 else fit
+    for rho in _further_correlations(covariance):
+        start[covariance.n_tau :] = covariance.free(rho)
+        if machine.at(start) is None:
+            continue
+        other = _settle(machine, start.copy(), progress)
+        if other.found.log_likelihood > fit.found.log_likelihood + 1e-8:
+            fit = other
+    return fit
+
+
+def _at_an_edge(fit: Fit) -> bool:
+    """Whether a variance is zero or a correlation at an end of its range."""
+    return bool(fit.boundary or _edges(fit.machine, fit.phi))
+
+
+def _further_correlations(covariance: Covariance) -> list[FloatVector]:
+    """Tight correlations of either sign; of free ones every pattern that signs of levels make."""
+    if not covariance.pairs:
+        low = covariance.rho_low
+        return [low + (1.0 - low) * share for share in (_TIGHT, 1.0 - _TIGHT)]
+    levels = max(max(pair) for pair in covariance.pairs) + 1
+    if levels > _MOST_SIGNS:
+        return []
+    patterns = [[1 - 2 * (n >> i & 1) for i in range(levels)] for n in range(0, 2**levels, 2)]
+    return [np.array([_TIGHT * one[a] * one[b] for a, b in covariance.pairs]) for one in patterns]
 
 
 def _settle(machine: Machine, start: FloatVector, progress: Progress) -> Fit:

@@ -17,6 +17,7 @@ from metadesk.models.meta.multilevel.estimate import Fit, lay_out, maximise
 from metadesk.models.meta.multilevel.profile import profile_intervals
 from metadesk.models.meta.multilevel.robust import ROBUST, RobustResult, robust_coefficients
 from metadesk.models.meta.multilevel.structures import (
+    RANGES,
     STRUCTURES,
     InnerOuter,
     Intercepts,
@@ -58,9 +59,11 @@ class Multilevel:
     random: str = text(
         "Random effects",
         "1 | study/effect",
-        help="1 | study/effect for nested intercepts; outcome | study for outcomes within studies.",
+        help="1 | study/effect for nested intercepts; outcome | study for outcomes within studies. "
+        "A term may name its own structure: outcome | study, UN.",
     )
     structure: str = choice("Structure of inner | outer terms", STRUCTURES, "CS", advanced=True)
+    correlations: str = choice("Range of a shared correlation", RANGES, "proper", advanced=True)
     method: str = choice("Estimation", {"REML": "REML", "ML": "ML"}, "REML", advanced=True)
     test: str = choice("Test and interval", {"z": "z", "t": "t"}, "t")
     df: str = choice(
@@ -78,6 +81,8 @@ class Multilevel:
 def read_random(words: str, structure: str = "CS") -> tuple[RandomTerm, ...]:
     """Read the random effects of a spec.
 
+    An inner | outer piece may end with its own structure: ``outcome | study, UN``.
+
     Raises
     ------
     SpecProblem
@@ -94,14 +99,16 @@ def read_random(words: str, structure: str = "CS") -> tuple[RandomTerm, ...]:
         if left == "1":
             terms.append(Intercepts(tuple(name.strip() for name in right.split("/"))))
         else:
-            terms.append(InnerOuter(left, right, structure))
+            outer, _, own = (part.strip() for part in right.partition(","))
+            terms.append(InnerOuter(left, outer, own or structure))
     return tuple(terms)
 
 
 def estimate_multilevel(spec: Multilevel, data: DependentData, progress: Progress = SILENT) -> Fit:
     """Estimate the variance components; :func:`report_multilevel` makes a result of it."""
     terms = read_random(spec.random, spec.structure)
-    return maximise(lay_out(data, terms, spec.method == "REML"), progress)
+    machine = lay_out(data, terms, spec.method == "REML", spec.correlations)
+    return maximise(machine, progress)
 
 
 def fit_multilevel(spec: Multilevel, data: DependentData, progress: Progress = SILENT) -> FitResult:

@@ -50,6 +50,14 @@ class InnerOuter:
 
 RandomTerm = Intercepts | InnerOuter
 
+RANGES: Mapping[str, str] = MappingProxyType(
+    {
+        "proper": "The random effects themselves have a covariance matrix",
+        "marginal": "Only the covariance of the estimates has to be possible (metafor)",
+    }
+)
+"""What bounds the one correlation of CS and HCS from below: −1/(n − 1) of n levels, or only −1."""
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -68,6 +76,10 @@ class Covariance:
 
     ``tau_names``, ``rho_names`` are the variance components as printed; ``rho_low`` the lower
     bounds of the correlations; ``groups`` the sets of rows that random effects tie together.
+    Levels that never meet within a group have no correlation. ``checked`` holds the sets of levels
+    (with the number of their inner factor) among which free correlations must make a correlation
+    matrix; ``unstructured`` says that there is such a set of all levels.
+    ``pairs`` are the levels of each correlation, where all correlations are free.
     """
 
     entries: tuple[Entry, ...]
@@ -81,6 +93,8 @@ class Covariance:
     matrices: tuple[Factor, ...] = ()
     spans: tuple[tuple[slice, slice], ...] = ()
     unstructured: bool = False
+    checked: tuple[tuple[int, IntVector], ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()
 
     @property
     def n_tau(self) -> int:
@@ -155,12 +169,10 @@ class Covariance:
 
     def within_domain(self, phi: FloatVector) -> bool:
         """Whether unstructured correlations form a correlation matrix (the others always do)."""
-        if not self.unstructured:
-            return True
-        for which, factor in enumerate(self.matrices):
-            G = self.matrix(which, phi)
+        for which, levels in self.checked:
+            G = self.matrix(which, phi)[np.ix_(levels, levels)]
             edge = float(np.linalg.eigvalsh(G)[0])
-            if edge < -1e-9 * float(np.trace(G)) / len(factor.levels):
+            if edge < -1e-9 * float(np.trace(G)) / levels.size:
                 return False
         return True
 
@@ -304,8 +316,12 @@ def _power(r: float, e: float) -> float:
     return float(r**e) if r > 0.0 or e > 0.0 else 0.0
 
 
-def covariance_of(terms: tuple[RandomTerm, ...], data: DependentData) -> Covariance:
+def covariance_of(
+    terms: tuple[RandomTerm, ...], data: DependentData, correlations: str = "proper"
+) -> Covariance:
     """Write down the random part of a model for these data.
+
+    ``correlations``, a key of :data:`RANGES`, says how negative a shared correlation may be.
 
     Raises
     ------
@@ -316,7 +332,7 @@ def covariance_of(terms: tuple[RandomTerm, ...], data: DependentData) -> Covaria
     """
     if not terms:
         raise SpecProblem("A multilevel model needs at least one random effect.")
-    builder = _Builder(data)
+    builder = _Builder(data, correlations)
     sigmas = sum(len(t.nested) for t in terms if isinstance(t, Intercepts))
     for term in terms:
         if isinstance(term, Intercepts):
@@ -330,8 +346,9 @@ def covariance_of(terms: tuple[RandomTerm, ...], data: DependentData) -> Covaria
 class _Builder:
     """Collects the entries of all terms."""
 
-    def __init__(self, data: DependentData) -> None:
+    def __init__(self, data: DependentData, correlations: str) -> None:
         self.data = data
+        self.proper = correlations == "proper"
         self.entries: list[Entry] = []
         self.tau: list[tuple[str, str, int]] = []
         self.rho: list[tuple[str, str, float]] = []
@@ -339,6 +356,8 @@ class _Builder:
         self.matrices: list[Factor] = []
         self.spans: list[tuple[slice, slice]] = []
         self.unstructured = False
+        self.checked: list[tuple[int, IntVector]] = []
+        self.pairs: list[tuple[int, int]] = []
 
     def intercepts(self, term: Intercepts, total: int) -> None:
         """Add one variance for every level of nesting."""
@@ -367,34 +386,52 @@ class _Builder:
             where = f"{inner.name} {inner.levels[a]}" if many else inner.name
             count = int((inner.codes == a).sum()) if many else self.data.k
             self.tau.append((label, f"Of {where} within {outer.name}", count))
-        self._correlations(term, inner, outer, "rho" if letter == "tau" else "phi")
-        for i, j, c, power, table in _layout(term.structure, inner):
+        present = np.zeros((int(outer.codes.max()) + 1, levels))
+        present[outer.codes, inner.codes] = 1.0
+        meet = present.T @ present > 0.0
+        letters = "rho" if letter == "tau" else "phi"
+        self._correlations(term, inner, outer, letters, present, meet)
+        for i, j, c, power, table in _layout(term.structure, inner, meet):
             part = LinearPart(outer.codes, inner.codes, table)
             correlation = first_rho + c if c >= 0 else -1
             self.entries.append(Entry(part, first_tau + i, first_tau + j, correlation, power))
+        if term.structure == "UN":
+            self._check(present, bool(meet.all()))
         self.groups.append(outer.codes)
         self.matrices.append(inner)
         self.spans.append((slice(first_tau, len(self.tau)), slice(first_rho, len(self.rho))))
-        self.unstructured |= term.structure == "UN" and levels > 2
 
-    def _correlations(self, term: InnerOuter, inner: Factor, outer: Factor, letter: str) -> None:
+    def _check(self, present: FloatMatrix, complete: bool) -> None:
+        """Note the sets of three or more levels whose correlations restrict each other."""
+        which, sets = len(self.matrices), {tuple(np.flatnonzero(row).tolist()) for row in present}
+        if complete:
+            sets = {tuple(range(present.shape[1]))}
+        self.checked += [(which, np.array(one)) for one in sorted(sets) if len(one) > 2]
+        self.unstructured |= complete and present.shape[1] > 2
+
+    def _correlations(
+        self, term: InnerOuter, inner: Factor, outer: Factor, letter: str,
+        present: FloatMatrix, meet: BoolVector,
+    ) -> None:  # fmt: skip
         levels = len(inner.levels)
+        most = int(present.sum(axis=1).max())
+        if most < 2:
+            return
         if term.structure in ("CS", "HCS"):
-            table = np.zeros((int(outer.codes.max()) + 1, levels))
-            table[outer.codes, inner.codes] = 1.0
-            most = int(table.sum(axis=1).max())
-            low = -1.0 / (most - 1) if most > 1 else 0.0
+            low = -1.0 / (most - 1) if self.proper else -1.0
             self.rho.append((letter, f"Correlation within {outer.name}", low))
         elif term.structure in ("AR", "HAR"):
             self.rho.append((letter, f"Correlation of neighbours within {outer.name}", -1.0))
         elif term.structure == "CAR":
             self.rho.append((letter, f"Correlation one unit of time apart in {outer.name}", 0.0))
         elif term.structure == "UN":
-            pairs = [(a, b) for b in range(levels) for a in range(b + 1, levels)]
+            pairs = _pairs(levels)
             for number, (a, b) in enumerate(pairs):
-                label = letter if len(pairs) == 1 else f"{letter}.{number + 1}"
-                title = f"Correlation of {inner.levels[b]} and {inner.levels[a]}"
-                self.rho.append((label, title, -1.0))
+                if meet[a, b]:
+                    label = letter if len(pairs) == 1 else f"{letter}.{number + 1}"
+                    title = f"Correlation of {inner.levels[b]} and {inner.levels[a]}"
+                    self.rho.append((label, title, -1.0))
+                    self.pairs.append((a, b))
 
     def covariance(self) -> Covariance:
         """Everything collected, as a value."""
@@ -410,31 +447,46 @@ class _Builder:
             matrices=tuple(self.matrices),
             spans=tuple(self.spans),
             unstructured=self.unstructured,
+            checked=tuple(self.checked),
+            pairs=tuple(self.pairs) if len(self.pairs) == len(self.rho) else (),
         )
 
 
 Layout = list[tuple[int, int, int, float, FloatMatrix]]
 
 
-def _layout(structure: str, inner: Factor) -> Layout:
-    """Entries (i, j, c, power, table) of a structure; tables are symmetric 0/1 matrices."""
+def _pairs(n: int) -> list[tuple[int, int]]:
+    """Pairs of levels in the order of the columns of a lower triangle."""
+    return [(a, b) for b in range(n) for a in range(b + 1, n)]
+
+
+def _layout(structure: str, inner: Factor, meet: BoolVector) -> Layout:
+    """Entries (i, j, c, power, table) of a structure; tables are symmetric 0/1 matrices.
+
+    ``meet`` (levels, levels) says which levels occur together; the others have no covariance.
+    """
     n = len(inner.levels)
+    alone = not (meet & ~np.eye(n, dtype=bool)).any()
     if structure == "ID":
         return [(0, 0, -1, 0.0, np.eye(n))]
     if structure == "DIAG":
         return [(a, a, -1, 0.0, _unit(n, a, a)) for a in range(n)]
     if structure == "CS":
-        return [(0, 0, -1, 0.0, np.eye(n)), (0, 0, 0, 1.0, 1.0 - np.eye(n))]
+        same: Layout = [(0, 0, -1, 0.0, np.eye(n))]
+        return same if alone else [*same, (0, 0, 0, 1.0, 1.0 - np.eye(n))]
     if structure in ("AR", "CAR"):
         return [
-            (0, 0, -1 if lag == 0.0 else 0, lag, table) for lag, table in _lags(structure, inner)
+            (0, 0, -1 if lag == 0.0 else 0, lag, table)
+            for lag, table in _lags(structure, inner)
+            if lag == 0.0 or not alone
         ]
     entries: Layout = [(a, a, -1, 0.0, _unit(n, a, a)) for a in range(n)]
-    pairs = [(a, b) for b in range(n) for a in range(b + 1, n)]
-    for number, (a, b) in enumerate(pairs):
-        if structure == "UN":
+    number = 0
+    for a, b in _pairs(n):
+        if structure == "UN" and meet[a, b]:
             entries.append((a, b, number, 1.0, _unit(n, a, b)))
-        else:
+            number += 1
+        elif structure != "UN" and not alone:
             power = float(a - b) if structure == "HAR" else 1.0
             entries.append((a, b, 0, power, _unit(n, a, b)))
     return entries
