@@ -115,3 +115,12 @@ def test_the_plain_mean_has_the_variance_of_a_plain_mean():
 def test_every_structure_has_the_given_variances(structure):
     V = covariance_of(VI, CLUSTER, structure, rho=0.3, phi=0.8, time=TIME, obs=[1, 2, 1, 2, 1, 2])
     assert V.diagonal == pytest.approx(VI)
+
+
+def test_a_second_group_without_sizes_has_those_of_the_first():
+    words = {"cluster": ["s", "s"], "grp1": ["a", "b"], "grp2": ["c", "c"]}
+    sizes = np.array([30.0, 60.0])
+    V = constructed_covariance(np.ones(2), **words, w1=sizes).dense()
+    both = constructed_covariance(np.ones(2), **words, w1=sizes, w2=sizes).dense()
+    assert V == pytest.approx(both, abs=1e-15)
+    assert V[0, 1] == pytest.approx(0.5, abs=1e-15)

@@ -212,3 +212,36 @@ def test_endless_heterogeneity_is_said_and_not_taken_for_an_estimate():
     fit = fit_counts(CountMixed(), data)
     assert not fit.status.converged
     assert any(note.code == "not-converged" for note in fit.notes)
+
+
+# Events and person-time of two groups in seven studies: with and without heterogeneity, the
+# likelihood has a maximum each.
+RATE_EVENTS = [[0, 4, 7, 0, 12, 1, 30], [3, 9, 0, 0, 20, 2, 51]]
+RATE_TIMES = [[52.5, 110, 93.2, 18.4, 400, 12, 611.7], [49.1, 118, 88, 21.3, 395.5, 11.2, 590.3]]
+
+
+def exact_rate_ratio_likelihood(b, sd):
+    """Conditional binomial likelihood with normal log rate ratios, by a fine trapezoidal rule."""
+    z = np.linspace(-9.0, 9.0, 4001)
+    weight = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi) * (z[1] - z[0])
+    total = 0.0
+    for x1, x2, t1, t2 in zip(*RATE_EVENTS, *RATE_TIMES, strict=True):
+        if x1 + x2 > 0:
+            p = 1.0 / (1.0 + np.exp(-(b + sd * z + math.log(t1 / t2))))
+            total += math.log(math.comb(x1 + x2, x1) * float(weight @ (p**x1 * (1 - p) ** x2)))
+    return total
+
+
+def test_of_two_maxima_the_highest_is_taken_unless_the_other_is_asked_for():
+    data = CountData.of("IRR", RATE_EVENTS, RATE_TIMES)
+    highest = fit_counts(CountMixed(model="CM.EL"), data)
+    other = fit_counts(CountMixed(model="CM.EL", maximum="spread"), data)
+    assert highest.heterogeneity.tau2 == 0.0
+    assert other.statistics.logLik < highest.statistics.logLik
+    b, sd = other.pooled.value, math.sqrt(other.heterogeneity.tau2)
+    top = exact_rate_ratio_likelihood(b, sd)
+    assert other.statistics.logLik == pytest.approx(top, abs=1e-6)
+    for near in ((b, 0.9 * sd), (b, 1.1 * sd), (b - 0.05, sd), (b + 0.05, sd)):
+        assert exact_rate_ratio_likelihood(*near) < top
+    zero = exact_rate_ratio_likelihood(highest.pooled.value, 0.0)
+    assert highest.statistics.logLik == pytest.approx(zero, abs=1e-9)

@@ -89,3 +89,19 @@ def test_one_table_gives_its_own_odds_ratio(table):
     assert fit.pooled.value == pytest.approx(np.log(a * (n2 - c) / ((n1 - a) * c)))
     assert fit.pooled.se == pytest.approx(np.sqrt(1 / a + 1 / (n1 - a) + 1 / c + 1 / (n2 - c)))
     assert fit.extra["breslow_day"].value == pytest.approx(0.0, abs=1e-8)
+
+
+def test_peto_adds_for_pooling_what_is_asked():
+    tables = arms("OR", [1, 20, 3, 20], [0, 15, 2, 18])
+    added = arms("OR", [1, 20, 3, 20], [0.5, 16, 2.5, 19])
+    fit = fit_peto(Peto(add_pooled=0.5, to_pooled="only0"), tables)
+    by_hand = fit_peto(Peto(), added)
+    assert fit.pooled.value == pytest.approx(by_hand.pooled.value, abs=1e-14)
+    assert fit.pooled.value != pytest.approx(fit_peto(Peto(), tables).pooled.value, abs=1e-3)
+    assert "0.5 to" in fit.method
+
+
+def test_one_table_says_nothing_about_a_common_odds_ratio():
+    fit = fit_mantel_haenszel(MantelHaenszel(), arms("OR", [4, 20, 7, 20]))
+    assert np.isnan(fit.extra["tarone"].p)
+    assert np.isnan(fit.extra["breslow_day"].p)

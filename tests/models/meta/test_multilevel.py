@@ -310,3 +310,109 @@ def test_a_variance_per_level_with_one_correlation_finds_the_higher_of_two_maxim
     found = {part.name: part.estimate for part in fit.components}
     assert found["rho"] == pytest.approx(1.0, abs=1e-6)
     assert fit.statistics.logLik > apart.statistics.logLik + 1.0
+
+
+def dense_log_likelihood(data, G, levels):
+    """Restricted log-likelihood of `level | study` with covariance ``G``, written out in full."""
+    study, level = data.factors["study"].codes, data.factors[levels].codes
+    M = np.diag(data.vi) + (study[:, None] == study) * G[np.ix_(level, level)]
+    for rows, block in data.blocks:
+        M[np.ix_(rows, rows)] += block - np.diag(np.diag(block))
+    W = np.linalg.inv(M)
+    XWX = data.X.T @ W @ data.X
+    r = data.yi - data.X @ np.linalg.solve(XWX, data.X.T @ W @ data.yi)
+    logs = [np.linalg.slogdet(A)[1] for A in (data.X.T @ data.X, M, XWX)]
+    n = data.k - data.p
+    return 0.5 * (logs[0] - logs[1] - logs[2] - r @ W @ r - n * math.log(2 * math.pi))
+
+
+def pairs_of_three_programmes():
+    """Half the studies compare a with b (opposite effects), half a with c (like effects)."""
+    u = np.array([0.9, -0.7, 0.5, -1.0, 0.8, -0.6, 0.7, -0.9])
+    y = np.concatenate([[x, -0.5 * x] for x in u] + [[x, 1.5 * x] for x in u])
+    programme = ["a", "b"] * 8 + ["a", "c"] * 8
+    study = np.repeat(np.arange(16), 2)
+    noise = 0.05 * np.cos(np.arange(32.0))
+    return DependentData.of(
+        y + noise, np.full(32, 0.05), factors={"study": study, "programme": programme}
+    )
+
+
+def test_levels_that_never_meet_have_no_correlation():
+    data = pairs_of_three_programmes()
+    spec = Multilevel(random="programme | study", structure="UN", method="REML", profile=False)
+    fit = fit_multilevel(spec, data)
+    found = {part.name: part.estimate for part in fit.components}
+    assert list(found) == ["tau^2.1", "tau^2.2", "tau^2.3", "rho.1", "rho.2"]
+    assert found["rho.1"] == pytest.approx(-1.0, abs=1e-6)
+    assert found["rho.2"] == pytest.approx(1.0, abs=1e-6)
+    assert fit.statistics.AIC == pytest.approx(-2 * fit.statistics.logLik + 2 * (1 + 5))
+    t = np.sqrt([found[f"tau^2.{i}"] for i in (1, 2, 3)])
+    R = np.array(
+        [[1, found["rho.1"], found["rho.2"]], [found["rho.1"], 1, 0], [found["rho.2"], 0, 1]]
+    )
+    full = dense_log_likelihood(data, R * np.outer(t, t), "programme")
+    assert fit.statistics.logLik == pytest.approx(full, abs=1e-9)
+
+
+def test_a_structure_whose_levels_never_meet_has_no_correlation_at_all():
+    y, v, study = made(most=1)
+    kind = ["a", "b"] * (len(y) // 2)
+    data = DependentData.of(y, v, factors={"study": study, "kind": kind})
+    for structure in ("CS", "HCS", "UN", "AR", "HAR"):
+        fit = fit_multilevel(Multilevel("kind | study", structure, profile=False), data)
+        assert not any(part.name.startswith("rho") for part in fit.components)
+
+
+def opposite_outcomes():
+    """Two outcomes whose true effects are nearly opposite, with little spread."""
+    u = 0.12 * np.array([1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 0.8, -0.8, 0.2, -0.2])
+    y = np.column_stack([0.1 + u, 0.3 - 2.0 * u]) + 0.02 * np.sin(np.arange(20.0)).reshape(10, 2)
+    blocks = [
+        (np.array([2 * i, 2 * i + 1]), np.array([[0.02, 0.008], [0.008, 0.02]])) for i in range(10)
+    ]
+    factors = {"study": np.repeat(np.arange(10), 2), "outcome": ["x", "y"] * 10}
+    X = np.tile(np.eye(2), (10, 1))
+    return DependentData.of(y.ravel(), blocks, X=X, names=("x", "y"), factors=factors)
+
+
+def test_no_point_of_a_grid_lies_above_the_maximum_where_outcomes_oppose_each_other():
+    data = opposite_outcomes()
+    fit = fit_multilevel(Multilevel("outcome | study", "HCS", profile=False), data)
+    sds = np.linspace(0.0, 0.4, 9)
+    best = max(
+        dense_log_likelihood(data, np.array([[a * a, r * a * b], [r * a * b, b * b]]), "outcome")
+        for a in sds
+        for b in sds
+        for r in (-1.0, -0.5, 0.0, 0.5, 1.0)
+    )
+    assert fit.statistics.logLik >= best
+    assert {p.name: p.estimate for p in fit.components}["rho"] == pytest.approx(-1.0, abs=1e-6)
+
+
+def test_a_shared_correlation_may_be_as_low_as_the_estimates_allow_if_asked():
+    rng = np.random.default_rng(5)
+    u = rng.normal(0, 0.6, (14, 4))
+    y = u - 0.97 * u.mean(axis=1, keepdims=True) + rng.normal(0, 0.05, (14, 4))
+    factors = {"study": np.repeat(np.arange(14), 4), "time": [1, 2, 3, 4] * 14}
+    data = DependentData.of(y.ravel(), np.full(56, 0.2), factors=factors)
+    proper = Multilevel("time | study", "CS", profile=False)
+    found = {}
+    for kind in ("proper", "marginal"):
+        fit = fit_multilevel(replace(proper, correlations=kind), data)
+        tau2, rho = (part.estimate for part in fit.components)
+        G = tau2 * ((1 - rho) * np.eye(4) + rho)
+        assert fit.statistics.logLik == pytest.approx(dense_log_likelihood(data, G, "time"))
+        found[kind] = rho, fit.statistics.logLik
+    assert found["proper"][0] == pytest.approx(-1 / 3, abs=1e-6)
+    assert found["marginal"][0] < -0.35
+    assert found["marginal"][1] > found["proper"][1] + 1e-4
+
+
+def test_a_term_may_name_a_structure_of_its_own():
+    data = bivariate()
+    own = fit_multilevel(Multilevel("outcome | study, DIAG", "UN", profile=False), data)
+    said = fit_multilevel(Multilevel("outcome | study", "DIAG", profile=False), data)
+    assert own.statistics.logLik == said.statistics.logLik
+    with pytest.raises(SpecProblem, match="no structure 'XX'"):
+        fit_multilevel(Multilevel("outcome | study, XX", profile=False), data)

@@ -16,6 +16,7 @@ from metadesk.models.meta import (
 )
 from metadesk.models.meta.blups import study_effects
 from metadesk.models.meta.predictions import probability_below
+from metadesk.models.meta.tau2 import METHODS
 from metadesk.options import from_plain, options_of
 
 HOMOGENEOUS = ([0.30, 0.31, 0.29, 0.305], np.array([0.10, 0.12, 0.15, 0.11]) ** 2)
@@ -227,3 +228,13 @@ def test_the_guarded_interval_is_never_narrower_than_the_classic_one(data):
     classic, guarded = (fit_random(plain(test=t), meta) for t in ("z", "hksj-guarded"))
     a, b = classic.pooled.interval, guarded.pooled.interval
     assert b.upper - b.lower >= (a.upper - a.lower) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_study_carries_a_given_tau2_without_a_standard_error_of_it(method):
+    fit = fit_random(
+        RandomEffects(tau2=method, tau2_value=1.5, test="z"), MetaData.of([1.0], [0.2])
+    )
+    assert fit.heterogeneity.tau2 == 1.5
+    assert np.isnan(fit.heterogeneity.se_tau2)
+    assert fit.pooled.se == pytest.approx(1.7**0.5, abs=1e-15)
