@@ -108,7 +108,9 @@ def _analyse_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="STUDY=REASON", help="leave a study out"
     )
-    parser.add_argument("--outcome", help="outcome column of a sheet of trial rows")
+    parser.add_argument(
+        "--outcome", help="outcome to analyse (all: together); of trial rows, its column"
+    )
     parser.add_argument("--title", help="title of the figure")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--width", type=float, help="width of the PNG in cm")
@@ -128,6 +130,7 @@ def analyse(asked: argparse.Namespace) -> int:
     if saved is not None:
         changed = ", changed as said here" if spec != replace(saved, sheet=table.name) else ""
         print(f"Analysis of sheet '{table.name}' as saved in '{asked.file.name}'{changed}.")
+    table = _on_outcome(asked, spec, table)
     table = _without(table, _pairs(asked.exclude, "--exclude"))
     result = run(spec, table)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -158,7 +161,7 @@ def _read(asked: argparse.Namespace, given: AnySpec | None) -> tuple[StudyTable,
     if project.remark:
         print(project.remark)
     kept = sheet_in(project, name, asked.file)
-    other_kind = asked.measure if isinstance(kept.spec, TrialSpec) else asked.outcome
+    other_kind = bool(asked.measure) and isinstance(kept.spec, TrialSpec)
     return kept.table, None if given or other_kind else kept.spec
 
 
@@ -166,13 +169,52 @@ def _spec_for(asked: argparse.Namespace, given: AnySpec | None, table: StudyTabl
     """The request for this sheet: as the spec file says, else as the sheet's columns suggest."""
     from metadesk.analysis.trial_spec import TrialSpec, holds_trial
 
-    if given is None and not asked.measure and (holds_trial(table) or asked.outcome):
+    if given is None and not asked.measure and holds_trial(table):
         given = TrialSpec()
     if isinstance(given, TrialSpec):
         return replace(make_trial_spec(asked, given), sheet=table.name)
     spec = replace(make_spec(asked, given), sheet=table.name)
+    if asked.outcome:
+        spec = replace(spec, outcome=_long_outcome(table, asked.outcome))
     chosen = _by_row(table, _pairs(asked.route, "--route"))
     return replace(spec, routes={**spec.routes, **chosen}) if chosen else spec
+
+
+def _on_outcome(asked: argparse.Namespace, spec: AnySpec, table: StudyTable) -> StudyTable:
+    """The sheet with its roles on the outcome asked for; says which of several is analysed."""
+    from metadesk.analysis.trial_spec import TrialSpec
+    from metadesk.formats.blocks import block_called, blocks_in, choose_block, is_chosen
+    from metadesk.table.outcomes import chosen_outcome, listed, outcomes_of
+
+    if isinstance(spec, TrialSpec):
+        return table
+    blocks, outcomes = blocks_in(table), outcomes_of(table)
+    block = block_called(blocks, asked.outcome or "")
+    if block is not None:
+        table = choose_block(table, block, blocks).apply(table)[0]
+    if len(blocks) > 1 and not spec.roles:
+        block = next((b for b in blocks if is_chosen(table, b)), None)
+        others = {b.name: b.filled for b in blocks if b is not block}
+        print(f"Outcome '{block.name if block else ''}'. Others: {listed(others)}.")
+    if outcomes.divide:
+        name = chosen_outcome(outcomes, spec.outcome)
+        others = {n: k for n, k in outcomes.rows.items() if n != name}
+        print(f"Outcome '{name}'. Others: {listed(others)}." if name else "All outcomes together.")
+    return table
+
+
+def _long_outcome(table: StudyTable, wanted: str) -> str:
+    """The outcome of a long sheet that was asked for; '' if it is one of several side by side."""
+    from metadesk.formats.blocks import block_called, blocks_in
+    from metadesk.table.outcomes import listed, outcomes_of
+
+    blocks = blocks_in(table)
+    if block_called(blocks, wanted) is not None:
+        return ""
+    if len(blocks) > 1 and not outcomes_of(table).rows:
+        known = listed({b.name: b.filled for b in blocks})
+        raise SpecProblem(f"There is no outcome '{wanted}'; the sheet has {known}.")
+    return wanted
 
 
 def make_trial_spec(asked: argparse.Namespace, spec: TrialSpec) -> TrialSpec:

@@ -8,7 +8,9 @@ from metadesk.models.meta.multilevel.propose import propose_levels
 
 VAN_DEN_NOORTGATE = "Van den Noortgate et al. (2013), Behav Res Methods 45:576"
 TIPTON = "Tipton (2015), Psychol Methods 20:375"
+HANDBOOK = "Cochrane Handbook for Systematic Reviews of Interventions, chapter 10.1"
 FEW_CLUSTERS = 10
+SHOWN_OUTCOMES = 4
 
 
 def rows_belong_together(result: AnalysisResult) -> str:
@@ -38,7 +40,23 @@ def few_clusters(result: AnalysisResult) -> str:
     )
 
 
+def outcomes_mixed(result: AnalysisResult) -> str:
+    """Stop at one average over several outcomes."""
+    if result.outcome or len(result.other_outcomes) < 2 or result.main is None:
+        return ""
+    if result.main.model == "multilevel":
+        return ""
+    names = list(result.other_outcomes)
+    shown = ", ".join(names[:SHOWN_OUTCOMES]) + (" …" if len(names) > SHOWN_OUTCOMES else "")
+    return (
+        f"The rows are of {len(names)} outcomes ({shown}). Their average answers no question about "
+        "a patient: choose one outcome. Only measurements of one and the same thing may be "
+        "analysed together, with 'Multilevel and multivariate'."
+    )
+
+
 DEPENDENCE = (
+    Rule("B13", "Several outcomes in one average", "stop", HANDBOOK, outcomes_mixed),
     Rule("E1", "Several rows of a study", "stop", VAN_DEN_NOORTGATE, rows_belong_together),
     Rule("E3", "Few clusters", "caution", TIPTON, few_clusters),
 )

@@ -30,7 +30,7 @@ def model_in_words(spec: AnalysisSpec, table: StudyTable) -> ModelInWords:
     """Write the model that ``spec`` chooses with the names of the sheet's own columns."""
     entry = MODELS[spec.model]
     bound = {role: column.name for role, column in bound_columns(spec, table).items()}
-    key = spec.measure or suggest_measure(bound, table).measure
+    key = spec.measure or suggest_measure(bound, table, spec.outcome).measure
     sheet = Words(_effect_words(key), escape(bound.get("study", "study")), _sources(key, bound))
     match entry.reads:
         case "two-arms":

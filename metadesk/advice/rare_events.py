@@ -48,7 +48,7 @@ def arms_of(result: AnalysisResult) -> tuple[Arms, ...]:
     found = []
     for i, study in enumerate(result.studies):
         pair = tuple(columns[key][i] for key in events)
-        if study.by_person or study.empty or None in pair:
+        if study.by_person or not study.listed or None in pair:
             continue
         sizes = tuple(columns[k][i] if k in columns else None for k in ("n1i", "n2i"))
         events_of = (_number(pair[0]), _number(pair[1]))

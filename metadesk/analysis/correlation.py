@@ -35,7 +35,7 @@ def correlation_sweep(prepared: Prepared, progress: Progress = SILENT) -> tuple[
     if MODELS[spec.model].reads != "effects":
         return ()
     known = columns["ri"]
-    taking_part = np.array([not (s.by_person or s.empty) for s in prepared.studies])
+    taking_part = np.array([s.listed and not s.by_person for s in prepared.studies])
     found = []
     for r in SWEEP:
         filled = {**columns, "ri": np.where(np.isnan(known), r, known)}

@@ -126,6 +126,8 @@ def _blank(prepared: Prepared) -> AnalysisResult:
         studies=prepared.studies,
         data_columns=prepared.data_columns,
         fingerprint=prepared.fingerprint,
+        outcome=prepared.outcome,
+        other_outcomes=prepared.other_outcomes,
         sheet=prepared.table.name,
         source=prepared.table.source,
         app_version=__version__,

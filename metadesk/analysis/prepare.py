@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,10 +19,13 @@ from metadesk.analysis.wording import filled
 from metadesk.effects import MEASURES, EffectSizes, compute
 from metadesk.errors import DataProblem, SpecProblem
 from metadesk.numerics.types import FloatVector
-from metadesk.table import ROLES, StudyTable, TableColumn, is_missing
+from metadesk.table import NOT_A_STUDY, ROLES, UNIQUE_EXCEPT, StudyTable, TableColumn, is_missing
+from metadesk.table.outcomes import Outcomes, chosen_outcome, outcomes_of
 
 EMPTY_ROW = "This row is empty."
 NO_EFFECT = "No measure fits the columns of this sheet yet."
+OTHER_OUTCOME = "Another outcome: {}."
+NO_OUTCOME = "This row names no outcome."
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,9 @@ class Prepared:
     """Effect sizes of every row, before any model; what the sheet shows live.
 
     ``spec`` is the request with the measure filled in. ``effects`` runs over ``studies``; it is
-    None when ``problem`` says why no effect can be formed.
+    None when ``problem`` says why no effect can be formed. ``outcome`` names the outcome of a long
+    sheet that the request is about, '' for the whole sheet; ``other_outcomes`` counts the rows of
+    the others.
     """
 
     spec: AnalysisSpec
@@ -42,6 +47,8 @@ class Prepared:
     data_columns: tuple[DataColumn, ...] = ()
     problem: str = ""
     reason: str = ""
+    outcome: str = ""
+    other_outcomes: Mapping[str, int] = field(default_factory=dict)
     fingerprint: str = ""
 
 
@@ -82,23 +89,29 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
         The sheet; excluded rows get an effect too, so that a figure can show them greyed.
     """
     bound = bound_columns(spec, table)
-    suggestion = suggest_measure({role: column.name for role, column in bound.items()}, table)
+    named = as_bound(table, bound)
+    outcomes = outcomes_of(named)
+    outcome = chosen_outcome(outcomes, spec.outcome)
+    others = {n: k for n, k in outcomes.rows.items() if n != outcome} if outcomes.divide else {}
+    roles = {role: column.name for role, column in bound.items()}
+    suggestion = suggest_measure(roles, named, spec.outcome)
     measure = spec.measure or suggestion.measure
     if not spec.measure and suggestion.options:
         spec = replace(spec, measure_options={**suggestion.options, **spec.measure_options})
     if not measure:
-        rows = _rows(table, bound)
+        rows = _set_aside(_rows(named, bound), outcomes, outcome)
         return Prepared(
-            spec, "", rows, None, table=table, problem=suggestion.reason, reason=suggestion.reason
-        )
+            spec, "", rows, None, table=table, problem=suggestion.reason, reason=suggestion.reason,
+            outcome=outcome, other_outcomes=others,
+        )  # fmt: skip
     columns = {role: table.floats(column) for role, column in bound.items() if ROLES[role].numeric}
+    if outcome:
+        columns = _only(columns, [name in ("", outcome) for name in outcomes.of_row])
     effects = _effects(spec, measure, columns, table)
-    labels = filled(
-        spec.labels,
-        {role: column.name for role, column in bound.items()},
-        any(ROLES[role].arm == 2 for role in columns),
-    )
-    studies = _with_effects(_rows(table, bound), effects, measure, spec.level)
+    labels = filled(spec.labels, roles, any(ROLES[role].arm == 2 for role in columns))
+    labels = replace(labels, outcome=labels.outcome or outcome)
+    studies = _with_effects(_rows(named, bound), effects, measure, spec.level)
+    studies = _set_aside(studies, outcomes, outcome)
     if spec.dependence:
         studies, effects = combined(spec.dependence, table, studies, effects, spec.level)
     return Prepared(
@@ -110,6 +123,8 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
         table=table,
         data_columns=data_columns(columns, studies, labels),
         reason=suggestion.reason if not spec.measure else "",
+        outcome=outcome,
+        other_outcomes=others,
         fingerprint=fingerprint(spec, table, bound),
     )
 
@@ -125,15 +140,11 @@ def _effects(
 
 
 def _rows(table: StudyTable, bound: Mapping[str, TableColumn]) -> tuple[StudyResult, ...]:
-    """One entry a row, without effects."""
+    """One entry a row, without effects; the table's roles are those bound."""
     n = table.n_rows
     study = table.texts(bound["study"]) if "study" in bound else ("",) * n
     year = table.texts(bound["year"]) if "year" in bound else ("",) * n
-    named = table.with_columns(
-        replace(c, role=next((r for r, b in bound.items() if b.id == c.id), c.role))
-        for c in table.columns
-    )
-    labels, belongs = named.labels(), named.study_words()
+    labels, belongs = table.labels(), table.study_words()
     empty = [all(is_missing(column.cells[i]) for column in table.columns) for i in range(n)]
     rows = []
     for i, row_id in enumerate(table.row_ids):
@@ -152,6 +163,42 @@ def _rows(table: StudyTable, bound: Mapping[str, TableColumn]) -> tuple[StudyRes
             )
         )
     return tuple(rows)
+
+
+def as_bound(table: StudyTable, bound: Mapping[str, TableColumn]) -> StudyTable:
+    """The table with the roles that the request gives; a role stands on one column only."""
+    taken = {column.id: role for role, column in bound.items()}
+
+    def role_of(column: TableColumn) -> str | None:
+        if column.id in taken:
+            return taken[column.id]
+        return None if column.role in bound and column.role not in UNIQUE_EXCEPT else column.role
+
+    return table.with_columns(replace(c, role=role_of(c)) for c in table.columns)
+
+
+def _only(columns: dict[str, FloatVector], rows: Sequence[bool]) -> dict[str, FloatVector]:
+    """The numbers of these rows; what other rows hold must not reach them (a zero cell may)."""
+    return {role: np.where(rows, values, math.nan) for role, values in columns.items()}
+
+
+def _set_aside(
+    rows: tuple[StudyResult, ...], outcomes: Outcomes, outcome: str
+) -> tuple[StudyResult, ...]:
+    """Set rows of other outcomes aside; a row that names none is left out with that reason."""
+    if not outcome:
+        return rows
+    done = []
+    for row, name in zip(rows, outcomes.of_row, strict=True):
+        if row.reason in NOT_A_STUDY:
+            pass
+        elif name and name != outcome:
+            reason = OTHER_OUTCOME.format(name)
+            row = replace(row, used=False, by_person=False, elsewhere=True, reason=reason)
+        elif not name and not row.empty and not row.by_person:
+            row = replace(row, used=False, reason=NO_OUTCOME)
+        done.append(row)
+    return tuple(done)
 
 
 def _with_effects(
@@ -217,6 +264,6 @@ def check_usable(prepared: Prepared) -> None:
     if prepared.effects is None:
         raise DataProblem(prepared.problem)
     if not any(s.used for s in prepared.studies):
-        reasons = dict.fromkeys(s.reason for s in prepared.studies if s.reason and not s.empty)
+        reasons = dict.fromkeys(s.reason for s in prepared.studies if s.reason and s.listed)
         first = next(iter(reasons), "The sheet has no rows.")
         raise DataProblem(f"No study can be pooled. {first}")

@@ -7,7 +7,9 @@ is rounded. Every row of the sheet is in ``studies``, used or with the reason wh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar
 
 from metadesk.analysis.spec import AnalysisSpec
@@ -30,7 +32,8 @@ class StudyResult:
     ``yi`` and ``vi`` are on the analysis scale; ``effect``, ``lower`` and ``upper`` on the natural
     scale (ratios as ratios) at the spec's level. ``reason`` is empty for a row that was used;
     ``by_person`` tells an exclusion from a row that has no effect; ``empty`` rows hold nothing and
-    are not studies. ``weight`` is in percent of the main model, ``weight_fixed`` of the fixed
+    are not studies, and ``elsewhere`` are rows about another outcome than the one analysed.
+    ``weight`` is in percent of the main model, ``weight_fixed`` of the fixed
     effect beside it. ``fitted`` is what the main model expects of the study from its moderators,
     ``blup`` its best prediction of the study's true effect, with standard error ``blup_se``; both
     are on the analysis scale, NaN where the model has none. ``belongs`` names the study (or
@@ -43,6 +46,7 @@ class StudyResult:
     reason: str = ""
     by_person: bool = False
     empty: bool = False
+    elsewhere: bool = False
     yi: float = math.nan
     vi: float = math.nan
     effect: float = math.nan
@@ -60,6 +64,11 @@ class StudyResult:
     year: str = ""
     study: str = ""
     belongs: str = ""
+
+    @property
+    def listed(self) -> bool:
+        """Whether the row belongs to this analysis: neither blank nor of another outcome."""
+        return not (self.empty or self.elsewhere)
 
     @property
     def sei(self) -> float:
@@ -110,7 +119,9 @@ class AnalysisResult:
     they were asked for.
 
     ``main`` is None when nothing could be pooled; ``problem`` then says why in one sentence, and
-    whatever is known about the studies is still here. ``fingerprint`` identifies spec and data.
+    whatever is known about the studies is still here. ``outcome`` names the outcome of a long sheet
+    that was analysed, '' for the whole sheet; ``other_outcomes`` counts the rows of each other one
+    (of every one where all were analysed together). ``fingerprint`` identifies spec and data.
     """
 
     kind: ClassVar[str] = "studies"
@@ -129,6 +140,8 @@ class AnalysisResult:
     design: Design | None = None
     permutation: PermutationTest | None = None
     fingerprint: str = ""
+    outcome: str = ""
+    other_outcomes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     sheet: str = ""
     source: str = ""
     app_version: str = ""
@@ -147,7 +160,7 @@ class AnalysisResult:
     @property
     def left_out(self) -> tuple[StudyResult, ...]:
         """The rows that are not in the pooled estimate, each with its reason."""
-        return tuple(s for s in self.studies if not s.used and not s.empty)
+        return tuple(s for s in self.studies if not s.used and s.listed)
 
     def natural(self, value: float) -> float:
         """Bring a number from the analysis scale to the natural scale."""

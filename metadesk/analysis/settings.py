@@ -36,9 +36,11 @@ def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
     rows += _blocks(spec)
     if spec.preset in PRESETS:
         rows.append(Setting("preset", "Preset", PRESETS[spec.preset].title))
-    studies = [s for s in prepared.studies if not s.empty]
+    studies = [s for s in prepared.studies if s.listed]
     used = sum(s.used for s in studies)
     rows.append(Setting("rows", "Rows used", f"{used} of {len(studies)}"))
+    if prepared.outcome:
+        rows.append(Setting("outcome", "Outcome", prepared.outcome))
     rows.append(Setting("sheet", "Sheet", prepared.table.name))
     if prepared.table.source:
         rows.append(Setting("source", "File", prepared.table.source))

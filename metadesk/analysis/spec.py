@@ -42,6 +42,8 @@ class AnalysisSpec:
     sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``. ``subgroup`` names
     a column, ``subgroup_tau2`` says whether its groups share one tau². ``compare`` lists further
     models to stand beside the main one, each with ``model``, ``options`` and ``moderators``.
+    ``outcome`` names the outcome of a long sheet that is analysed: '' takes the one with the most
+    rows, 'all' all of them together.
     ``predict_at`` lists values of the moderators at which the model is asked what it expects;
     ``permutations`` is how many rearrangements a permutation test makes, 0 for none.
     ``routes`` maps a row id to the route a person chose for it ('!key': a refused one).
@@ -59,6 +61,7 @@ class AnalysisSpec:
     model_options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     roles: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     moderators: str = ""
+    outcome: str = ""
     subgroup: str = ""
     subgroup_tau2: str = "separate"
     compare: tuple[Mapping[str, Any], ...] = ()
@@ -140,7 +143,9 @@ class AnalysisSpec:
         return cls(**values)
 
 
-WORDS = ("measure", "model", "moderators", "subgroup", "subgroup_tau2", "sheet", "preset")
+WORDS = (
+    "measure", "model", "moderators", "outcome", "subgroup", "subgroup_tau2", "sheet", "preset",
+)  # fmt: skip
 LISTS = ("compare", "predict_at")
 
 

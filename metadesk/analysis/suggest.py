@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from metadesk.errors import SpecProblem
 from metadesk.table import StudyTable, TableColumn, is_missing, number_in, shown
+from metadesk.table.outcomes import chosen_outcome, outcomes_of
 
 _NAMES = {
     "OR": r"(a?or|odds ratio|lor|logor|lnor)",
@@ -44,7 +46,9 @@ class Suggestion:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def suggest_measure(roles: Mapping[str, str], table: StudyTable | None = None) -> Suggestion:
+def suggest_measure(
+    roles: Mapping[str, str], table: StudyTable | None = None, outcome: str = ""
+) -> Suggestion:
     """Suggest a measure from the roles that columns have, and from what stands in them.
 
     Parameters
@@ -52,6 +56,8 @@ def suggest_measure(roles: Mapping[str, str], table: StudyTable | None = None) -
     roles : mapping of role to column name
     table : StudyTable, optional
         The sheet; means are looked at, because means on different scales need another measure.
+    outcome : str
+        The outcome of a long sheet that a request asks for; only its rows are looked at.
 
     Returns
     -------
@@ -64,7 +70,7 @@ def suggest_measure(roles: Mapping[str, str], table: StudyTable | None = None) -
     if {"p1i", "n1i", "p2i", "n2i"} <= have:
         return Suggestion("RR", "Percentages and totals in two groups: risk ratio.")
     if {"m1i", "m2i"} <= have:
-        return _paired(have) or _two_means(roles, table)
+        return _paired(have) or _two_means(roles, table, outcome)
     if {"med1i", "med2i"} <= have:
         return Suggestion("MD", "Medians in two groups, as estimated means: mean difference.")
     if {"x1i", "t1i", "x2i", "t2i"} <= have:
@@ -78,9 +84,9 @@ def suggest_measure(roles: Mapping[str, str], table: StudyTable | None = None) -
     return _one_group(have)
 
 
-def suggest_for(table: StudyTable) -> Suggestion:
+def suggest_for(table: StudyTable, outcome: str = "") -> Suggestion:
     """Suggest a measure for a sheet whose columns have roles."""
-    return suggest_measure(table.roles, table)
+    return suggest_measure(table.roles, table, outcome)
 
 
 def _paired(have: set[str]) -> Suggestion | None:
@@ -140,11 +146,11 @@ def _on_analysis_scale(roles: Mapping[str, str]) -> Suggestion:
     return Suggestion("GEN", "An estimate with its precision: pooled as it stands.")
 
 
-def _two_means(roles: Mapping[str, str], table: StudyTable | None) -> Suggestion:
+def _two_means(roles: Mapping[str, str], table: StudyTable | None, outcome: str) -> Suggestion:
     plain = Suggestion("MD", "Means and SDs in two groups: mean difference.")
     if table is None:
         return plain
-    rows = [i for i, r in enumerate(table.row_ids[:MOST_ROWS]) if r not in table.excluded]
+    name, rows = _rows_of(table, outcome)
     units = _units(table, rows)
     if len(units) > 1:
         listed = ", ".join(units[:4]) + (" …" if len(units) > 4 else "")
@@ -152,7 +158,7 @@ def _two_means(roles: Mapping[str, str], table: StudyTable | None) -> Suggestion
             "SMD",
             f"The studies measure in different units ({listed}): standardised mean difference.",
         )
-    names = [roles["m1i"], roles["m2i"], table.name]
+    names = [roles["m1i"], roles["m2i"], table.name, name]
     if units or any(_ONE_UNIT.search(_words(name)) for name in names):
         return plain
     times = _times_apart(_spreads(table, roles, rows))
@@ -164,6 +170,17 @@ def _two_means(roles: Mapping[str, str], table: StudyTable | None) -> Suggestion
             "one unit.",
         )
     return plain
+
+
+def _rows_of(table: StudyTable, wanted: str) -> tuple[str, list[int]]:
+    """The outcome that is analysed ('' for the whole sheet) and its rows that take part."""
+    rows = [i for i, r in enumerate(table.row_ids[:MOST_ROWS]) if r not in table.excluded]
+    outcomes = outcomes_of(table)
+    try:
+        name = chosen_outcome(outcomes, wanted)
+    except SpecProblem:  # said where the request is run
+        return "", rows
+    return name, [i for i in rows if outcomes.of_row[i] == name] if name else rows
 
 
 def _units(table: StudyTable, rows: list[int]) -> tuple[str, ...]:

@@ -136,7 +136,7 @@ def mark_of(measure: str, key: str) -> str:
 def rescues_of(prepared: Prepared, row: int) -> tuple[Rescue, ...]:
     """The smallest sets of missing cells that would give this row an effect."""
     study = prepared.studies[row]
-    if not prepared.measure or study.empty or not math.isnan(study.yi):
+    if not prepared.measure or not study.listed or not math.isnan(study.yi):
         return ()
     return missing_values(prepared.measure, row_values(prepared, row))
 
@@ -148,7 +148,7 @@ def row_problems(prepared: Prepared) -> Iterator[Problem]:
 
 def _row_problems(prepared: Prepared) -> Iterator[Problem]:
     for i, study in enumerate(prepared.studies):
-        if study.empty or study.by_person:
+        if study.by_person or not study.listed:
             continue
         for note in study.notes:
             if note.startswith(DISAGREE):

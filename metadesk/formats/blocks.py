@@ -7,6 +7,7 @@ totals, an estimate must lie within its interval.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from metadesk.formats.candidates import Block, Candidate, candidates
@@ -16,7 +17,12 @@ from metadesk.formats.two_groups import two_group_blocks
 from metadesk.table import StudyTable
 from metadesk.table.edits import SetRoles
 
-__all__ = ["Block", "Candidate", "candidates", "choose_block", "find_blocks"]
+MOST_CELLS = 40_000
+
+__all__ = [
+    "Block", "Candidate", "block_called", "blocks_in", "candidates", "choose_block", "find_blocks",
+    "is_chosen",
+]  # fmt: skip
 
 
 def choose_block(table: StudyTable, block: Block, blocks: Sequence[Block]) -> SetRoles:
@@ -26,6 +32,29 @@ def choose_block(table: StudyTable, block: Block, blocks: Sequence[Block]) -> Se
     cleared = tuple((column_id, None, False) for column_id in sorted(others))
     given = tuple((column_id, role, True) for column_id, role in wanted.items())
     return SetRoles((*cleared, *given), f"Analyse {block.name or table.name}")
+
+
+def blocks_in(table: StudyTable) -> tuple[Block, ...]:
+    """All blocks of a sheet; none are looked for in a very large one."""
+    if table.n_rows * len(table.columns) > MOST_CELLS:
+        return ()
+    return find_blocks(candidates(table))
+
+
+def is_chosen(table: StudyTable, block: Block) -> bool:
+    """Whether the columns of a block have its roles."""
+    roles = {column.id: column.role for column in table.columns}
+    return all(roles.get(column_id) == role for role, column_id in block.roles)
+
+
+def block_called(blocks: Sequence[Block], name: str) -> Block | None:
+    """The block of this name, capitals and signs between words aside."""
+    words = _bare(name)
+    return next((b for b in blocks if words and _bare(b.name) == words), None)
+
+
+def _bare(name: str) -> str:
+    return " ".join(re.split(r"[\W_]+", name.casefold())).strip()
 
 
 def find_blocks(columns: Sequence[Candidate]) -> tuple[Block, ...]:

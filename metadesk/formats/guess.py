@@ -89,19 +89,6 @@ def guess_roles(table: StudyTable) -> Guess:
     return Guess(_with_roles(table, roles), reasons, blocks, compound)
 
 
-def outcomes(table: StudyTable) -> dict[str, int]:
-    """The outcomes that stand one under the other in a long table, with their numbers of rows."""
-    column = table.with_role("outcome")
-    if column is None:
-        return {}
-    counts: dict[str, int] = {}
-    for row_id, value in zip(table.row_ids, column.cells, strict=True):
-        if row_id not in table.excluded and not is_missing(value):
-            name = shown(value).strip()
-            counts[name] = counts.get(name, 0) + 1
-    return counts
-
-
 def _is_compound(column: TableColumn, rows: Sequence[int]) -> bool:
     """Whether most of the filled cells looked at hold several numbers."""
     return bool(parts_in_column(replace(column, cells=tuple(column.cells[row] for row in rows))))

@@ -175,7 +175,7 @@ def read_headers(names: tuple[str, ...]) -> tuple[Reading, ...]:
     short = lowered >= set(_SHORT)
     all_tokens = [tokens_of(name) for name in names]
     words = {word for tokens in all_tokens for word in tokens}
-    treated = _other_arm(all_tokens)
+    treated, letters_inside = _other_arm(all_tokens), _letter_arms(all_tokens)
     readings = []
     for name, tokens in zip(names, all_tokens, strict=True):
         key = name.strip().lower()
@@ -189,7 +189,8 @@ def read_headers(names: tuple[str, ...]) -> tuple[Reading, ...]:
         elif numbered:
             readings.append(Reading(tokens, "", int(numbered.group(2)), (numbered.group(1),)))
         else:
-            readings.append(_read(tokens, words, treated))
+            arm = letters_inside.get(tokens)
+            readings.append(_read(tokens, words, treated, arm))
     return _with_suffix_quantities(tuple(readings))
 
 
@@ -216,13 +217,33 @@ def _other_arm(all_tokens: Sequence[tuple[str, ...]]) -> frozenset[str]:
     return frozenset({usual[0][0]})
 
 
-def _read(tokens: tuple[str, ...], words: set[str], treated: frozenset[str]) -> Reading:
+def _letter_arms(all_tokens: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, str]]:
+    """Headers with a letter for the arm between other words: 'mean T pain' beside 'mean C pain'."""
+    headers = set(all_tokens)
+    found: dict[tuple[str, ...], tuple[int, str]] = {}
+    for tokens in headers:
+        for at in range(1, len(tokens) - 1):
+            for letter in ("t", "e", "i"):
+                other = (*tokens[:at], letter, *tokens[at + 1 :])
+                if tokens[at] == "c" and other in headers:
+                    found[tokens], found[other] = (2, "c"), (1, letter)
+    return found
+
+
+def _read(
+    tokens: tuple[str, ...],
+    words: set[str],
+    treated: frozenset[str],
+    letter: tuple[int, str] | None = None,
+) -> Reading:
     """Read one header in the light of all words of the sheet."""
     armed = next((t for t in tokens if t in _ARMED and _has_partner(t, words)), None)
     if armed is not None:
         quantity, arm = _ARMED[armed]
         return Reading(tokens, quantity, arm, tuple(t for t in tokens if t != armed))
     arm, arm_words = _arm(tokens, words, treated)
+    if not arm and letter is not None:
+        arm, arm_words = letter[0], (letter[1],)
     left = [t for t in tokens if t not in arm_words and t not in NOISE]
     if arm and left in (["e"], ["x"], ["r"]):
         return Reading(tokens, "events", arm)

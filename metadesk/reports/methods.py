@@ -12,8 +12,21 @@ def methods_text(result: AnalysisResult) -> str:
     end = f"Analyses were done with metadesk{version}."
     if not result.measure:
         return end
-    sentences = [_effects(result), *_model(result), _left_out(result), end]
+    sentences = [_outcome(result), _effects(result), *_model(result), _left_out(result), end]
     return " ".join(s for s in sentences if s)
+
+
+def _outcome(result: AnalysisResult) -> str:
+    """Which of several outcomes of a sheet was analysed."""
+    rows = sum(result.other_outcomes.values())
+    if not rows:
+        return ""
+    count = len(result.other_outcomes)
+    if not result.outcome:
+        return f"The rows are of {count} outcomes, which were analysed together."
+    outcomes = "another outcome" if count == 1 else f"{count} other outcomes"
+    said = "1 row of the sheet is" if rows == 1 else f"{rows} rows of the sheet are"
+    return f"The outcome was '{result.outcome}'; {said} about {outcomes}."
 
 
 def _effects(result: AnalysisResult) -> str:

@@ -45,6 +45,8 @@ def to_plain(result: AnalysisResult) -> dict[str, Any]:
         "fingerprint": result.fingerprint,
         "source": Path(result.source).name if result.source else "",
         "sheet": result.sheet,
+        "outcome": result.outcome,
+        "other_outcomes": dict(result.other_outcomes),
         "spec": result.spec.to_plain(),
         "measure": _measure(result),
         "summary": result_sentence(result),

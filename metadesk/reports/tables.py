@@ -102,9 +102,7 @@ def study_table(result: AnalysisResult) -> Table:
         Column("reason", "Why left out"),
         Column("notes", "Notes"),
     )
-    rows = tuple(
-        _study(result, i, study) for i, study in enumerate(result.studies) if not study.empty
-    )
+    rows = tuple(_study(result, i, study) for i, study in enumerate(result.studies) if study.listed)
     return Table("Studies", columns, rows, key="studies")
 
 

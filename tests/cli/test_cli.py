@@ -214,3 +214,46 @@ def test_a_model_with_moderators_is_not_summed_up_as_one_pooled_effect(tmp_path,
     assert "residual τ² = 0.076" in said
     assert "76% of τ² explained" in said
     assert "risk ratio" not in said
+
+
+LONG = """Study,Outcome,e1,n1,e2,n2
+Adams,Fever,3,50,7,52
+Baker,Fever,8,61,9,60
+Chen,Fever,9,60,12,61
+Adams,Cough,30,50,17,52
+Baker,Cough,28,61,19,60
+"""
+
+
+def test_an_outcome_of_a_long_sheet_is_chosen_by_name_and_the_others_are_named(
+    tmp_path, capsys
+) -> None:
+    book = tmp_path / "long.csv"
+    book.write_text(LONG, encoding="utf-8")
+    words = ["analyse", str(book), "--out", str(tmp_path)]
+    assert main(words) == 0
+    assert "Outcome 'Fever'. Others: 'Cough'." in capsys.readouterr().out
+    assert main([*words, "--outcome", "cough"]) == 0
+    assert "Outcome 'Cough'. Others: 'Fever'." in capsys.readouterr().out
+    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert found["outcome"] == "Cough"
+    assert [s["used"] for s in found["studies"]] == [False, False, False, True, True]
+    assert "no outcome 'Pain'; the sheet has 'Fever', 'Cough'" in refused(
+        capsys, *words[1:], "--outcome", "Pain"
+    )
+
+
+def test_an_outcome_side_by_side_with_others_is_chosen_by_its_words(tmp_path, capsys) -> None:
+    book = tmp_path / "wide.csv"
+    book.write_text(
+        "ID,mi_pain,sdi_pain,ni_pain,mc_pain,sdc_pain,nc_pain,"
+        "mi_sleep_3m,sdi_sleep_3m,ni_sleep_3m,mc_sleep_3m,sdc_sleep_3m,nc_sleep_3m\n"
+        "A,5,1,20,6,1,20,8,2,19,7,2,18\nB,4,1,30,6,1,31,9,2,29,8,2,30\n",
+        encoding="utf-8",
+    )
+    words = ["analyse", str(book), "--out", str(tmp_path)]
+    assert main([*words, "--outcome", "Sleep 3m"]) == 0
+    assert "Others: 'pain'." in capsys.readouterr().out
+    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert found["studies"][0]["data"]["m1i"] == 8
+    assert "the sheet has 'pain', 'sleep 3m'" in refused(capsys, *words[1:], "--outcome", "x")

@@ -70,8 +70,10 @@ class Person:
         self.window.sheet.show_cell(table.row_ids[row], column.id)
         view = QApplication.focusWidget() or self.window.sheet.body
         self.qtbot.keyClicks(view, text[0])
-        editor = self.window.findChild(QLineEdit, "cell_editor")
-        assert editor is not None, "typing opens the cell"
+        # the one before it may still be about to go
+        editors = self.window.findChildren(QLineEdit, "cell_editor")
+        assert editors, "typing opens the cell"
+        editor = editors[-1]
         editor.setText(text)
         self.qtbot.keyClick(editor, Qt.Key.Key_Return)
 

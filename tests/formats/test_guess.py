@@ -4,7 +4,6 @@ import pytest
 
 from metadesk.formats import guess_roles
 from metadesk.formats.blocks import choose_block
-from metadesk.formats.guess import outcomes
 from metadesk.table import make_table
 from metadesk.table.compound import split_column
 
@@ -70,6 +69,7 @@ def test_counts_of_two_groups_are_recognised(names, roles):
         "M1,SD1,N1,M2,SD2,N2",
         "Me,Se,Ne,Mc,Sc,Nc",
         "m_treat,s_treat,n_treat,m_ctrl,s_ctrl,n_ctrl",
+        "mean T pain,sd T pain,n T pain,mean C pain,sd C pain,n C pain",
         "mean_semaglutide,sd_semaglutide,n_semaglutide,mean_placebo,sd_placebo,n_placebo",
     ],
 )
@@ -266,11 +266,6 @@ def test_blocks_side_by_side_are_offered_and_the_first_is_taken():
     changed, back = choose_block(guess.table, guess.blocks[1], guess.blocks).apply(guess.table)
     assert changed.roles["m1i"] == "mi_fu_2"
     assert back.apply(changed)[0] == guess.table
-
-
-def test_outcomes_one_under_the_other_are_counted():
-    table = make_table({"Outcome": ["SBP", "SBP", "LDL", None]}, {"Outcome": "outcome"})
-    assert outcomes(table) == {"SBP": 2, "LDL": 1}
 
 
 def test_what_a_person_said_stays():

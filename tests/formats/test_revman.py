@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from metadesk.formats import read_sheet
-from metadesk.formats.guess import outcomes
 from metadesk.formats.revman import is_revman
+from metadesk.table.outcomes import outcomes_of
 
 EXPORT = """\
 Comparison Number,Outcome Number,Subgroup Number,Name,Data Type,Effect Measure,\
@@ -38,7 +38,7 @@ def test_only_study_rows_take_part(table):
 
 
 def test_outcome_and_subgroup_stand_beside_each_study(table):
-    assert outcomes(table) == {"Death": 3, "Stroke": 1}
+    assert outcomes_of(table).rows == {"Death": 3, "Stroke": 1}
     assert table.column("Subgroup").cells[3:7] == ("Adults", "Adults", "Children", "Children")
 
 
@@ -50,4 +50,4 @@ def test_events_and_totals_are_recognised(table):
 
 def test_a_published_export_has_seven_and_five_studies(real_sheets):
     table = read_sheet(real_sheets / "s55_RevMan5_Fleiss1993_CR.csv")
-    assert sorted(outcomes(table).values()) == [5, 7]
+    assert sorted(outcomes_of(table).rows.values()) == [5, 7]

@@ -91,7 +91,7 @@ class EffectDesk(QObject):
         if row_id is None or prepared is None:
             return False
         study = next((s for s in prepared.studies if s.row_id == row_id), None)
-        return study is not None and study.yi != study.yi and not study.empty
+        return study is not None and study.yi != study.yi and study.listed
 
     # ------------------------------------------------------------------ the dialogs
     def choose_measure(self) -> QDialog:

@@ -177,7 +177,7 @@ class ResultsPane(QScrollArea):
 
         if not isinstance(self._shown, AnalysisResult):
             return ()
-        return tuple(s.row_id for s in self._shown.studies if not s.empty)
+        return tuple(s.row_id for s in self._shown.studies if s.listed)
 
     def _select_row(self) -> None:
         row = self._views["studies"].currentIndex().row()

@@ -141,7 +141,7 @@ def studies_table(result: AnalysisResult) -> Table:
     rows = tuple(
         (s.label, s.effect, s.lower, s.upper, s.weight, s.weight_fixed, s.route_title, s.reason)
         for s in result.studies
-        if not s.empty
+        if s.listed
     )
     return Table("Studies", columns, rows, key="studies")
 

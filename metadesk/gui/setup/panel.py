@@ -16,13 +16,14 @@ from metadesk.gui.setup.compare_box import CompareBox
 from metadesk.gui.setup.measure_box import MeasureBox
 from metadesk.gui.setup.model_box import ModelBox
 from metadesk.gui.setup.moderator_box import ModeratorBox
+from metadesk.gui.setup.outcome_box import OutcomeBox
 from metadesk.gui.setup.question_box import PermutationBox, PredictBox
 from metadesk.gui.setup.subgroup_box import SubgroupBox
 from metadesk.gui.setup.words_box import WordsBox
 from metadesk.gui.theme import panel_css, set_role, tones
 
 WIDTH = 312
-AT_THE_CHOICE = ("A2", "E1")  # advice about the choice itself stands beside it
+AT_THE_CHOICE = ("A2", "B13", "E1")  # advice about the choice itself stands beside it
 
 
 class SetupPanel(QScrollArea):
@@ -66,6 +67,7 @@ class SetupPanel(QScrollArea):
         self._measure = MeasureBox(session)
         self._model = ModelBox(session)
         outcome = Section(self.tr("Outcome"), "outcomeSection")
+        outcome.column.addWidget(OutcomeBox(session))
         outcome.column.addWidget(self._measure)
         model = Section(self.tr("Model"), "modelSection")
         model.column.addWidget(self._model)

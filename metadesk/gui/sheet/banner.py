@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
+from metadesk.errors import SpecProblem
 from metadesk.gui.sheet.colours import sheet_colours
 from metadesk.gui.sheet.words import (
     banner_sentence,
     blocks_of,
     columns_without_role,
     has_guesses,
-    is_chosen,
     role_titles,
 )
 from metadesk.table import SetRoles, StudyTable
+from metadesk.table.outcomes import ALL, chosen_outcome, outcomes_of
 
 if TYPE_CHECKING:
     from metadesk.formats.blocks import Block
@@ -57,6 +59,7 @@ class Banner(QFrame):
         self._last_shown = -1
         self._n_blocks = 0
         session.table_changed.connect(self._take_table)
+        session.spec_changed.connect(self._say)
         self.restyle()
         self._take_table(None)
 
@@ -87,21 +90,28 @@ class Banner(QFrame):
         if edit is None:
             self._dismissed, self._last_shown = False, -1
             self._n_blocks = len(blocks_of(table))
-        sentence = banner_sentence(table)
-        self.label.setText(sentence)
-        self.label.setToolTip("\n".join(role_titles(table)))
+        self._say()
         self.confirm.setVisible(has_guesses(table))
         self.show_next.setVisible(bool(columns_without_role(table)))
-        several = self._n_blocks > 1
+        several = self._n_blocks > 1 or outcomes_of(table).divide
         self.blocks.setVisible(several)
         decisions = several or _has_decisions(table)
-        self.setVisible(bool(sentence) and not self._dismissed and decisions)
+        self.setVisible(bool(self.label.text()) and not self._dismissed and decisions)
+
+    def _say(self) -> None:
+        table = self._session.table
+        self.label.setText(banner_sentence(table, self._session.spec.outcome))
+        self.label.setToolTip("\n".join((self.label.text(), *role_titles(table))))
 
     def block_menu(self) -> QMenu:
-        """The sets of columns that could be analysed, the one in use ticked."""
+        """The outcomes and sets of columns that could be analysed, those in use ticked."""
+        from metadesk.formats.blocks import is_chosen
+
         table, menu = self._session.table, QMenu(self)
         menu.setObjectName("blocks_menu")
+        self._add_outcomes(menu)
         found = blocks_of(table)
+        found = found if len(found) > 1 else ()
         for i, block in enumerate(found):
             words = self.tr("{} ({} rows)").format(
                 block.name or self.tr("Set {}").format(i + 1), block.filled
@@ -111,6 +121,30 @@ class Banner(QFrame):
             action.setChecked(is_chosen(table, block))
             action.triggered.connect(lambda _=False, b=block: self._choose(b, found))
         return menu
+
+    def _add_outcomes(self, menu: QMenu) -> None:
+        """The outcomes of a long sheet."""
+        outcomes, spec = outcomes_of(self._session.table), self._session.spec
+        if not outcomes.divide:
+            return
+        try:
+            chosen = chosen_outcome(outcomes, spec.outcome) or ALL
+        except SpecProblem:
+            chosen = ""
+        lines = {
+            name: self.tr("{} ({} rows)").format(name, count)
+            for name, count in outcomes.rows.items()
+        }
+        for name, words in {**lines, ALL: self.tr("All together")}.items():
+            action = menu.addAction(words)
+            action.setCheckable(True)
+            action.setChecked(name == chosen)
+            action.triggered.connect(lambda _=False, n=name: self._choose_outcome(n))
+        menu.addSeparator()
+
+    def _choose_outcome(self, name: str) -> None:
+        spec = replace(self._session.spec, outcome=name)
+        self._session.set_spec(spec, self.tr("Outcome: {}").format(name))
 
     def _open_blocks(self) -> None:
         menu = self.block_menu()

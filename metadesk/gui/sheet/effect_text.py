@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from metadesk.analysis.result import StudyResult
 
 WAITING = "…"
+ELSEWHERE = "another outcome"
 EFFECT_COLUMNS = ("yi", "sei", "route", "effect")
 
 
@@ -38,6 +39,8 @@ def effect_texts(study: StudyResult, mark: str = "") -> EffectTexts:
     """Write one row's effect, or the reason why there is none; ``mark`` badges a converted one."""
     if study.empty:
         return NOTHING
+    if study.elsewhere:
+        return EffectTexts(effect=ELSEWHERE, tooltip=study.reason, missing=True)
     notes = "\n".join(study.notes)
     if math.isnan(study.yi):
         return EffectTexts(effect=study.reason, tooltip=_joined(study.reason, notes), missing=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from metadesk.errors import SpecProblem
 from metadesk.table import NOT_A_STUDY, ROLES, StudyTable
+from metadesk.table.outcomes import chosen_outcome, outcomes_of
 
 if TYPE_CHECKING:
     from metadesk.formats.blocks import Block
 
-MOST_CELLS = 40_000
 REASONS = (
     "Duplicate population",
     "Wrong outcome",
@@ -32,8 +33,11 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 
 
-def banner_sentence(table: StudyTable) -> str:
-    """One calm line on what was recognised and what is left to decide."""
+def banner_sentence(table: StudyTable, wanted: str = "") -> str:
+    """One calm line on what was recognised and what is left to decide.
+
+    ``wanted`` is the outcome that the request asks for, where the sheet holds several.
+    """
     if not table.columns or not table.n_rows:
         return "Type into the sheet or paste a table from Excel; a double click names a column."
     roles = {column.role for column in table.columns if column.role}
@@ -41,6 +45,7 @@ def banner_sentence(table: StudyTable) -> str:
     rows = study_rows(table)
     of_trial = {"treatment", "response"} <= roles
     studies = _counted(rows, "row", "rows") if of_trial else _counted(rows, "study", "studies")
+    studies = _outcome(table, wanted) or studies
     what = f"{studies}, {_listed(kinds)} recognised." if kinds else f"{studies}."
     parts = [what, _left_out(table), _without_role(table)]
     if not kinds:
@@ -49,19 +54,12 @@ def banner_sentence(table: StudyTable) -> str:
 
 
 def blocks_of(table: StudyTable) -> tuple[Block, ...]:
-    """The sets of columns that could be analysed; none are looked for in a very large sheet."""
-    cells = table.n_rows * len(table.columns)
-    if not cells or cells > MOST_CELLS:  # with no cells the window is starting: import nothing
+    """The sets of columns that could be analysed."""
+    if not table.columns or not table.n_rows:  # the window is starting: import nothing
         return ()
-    from metadesk.formats.blocks import candidates, find_blocks
+    from metadesk.formats.blocks import blocks_in
 
-    return find_blocks(candidates(table))
-
-
-def is_chosen(table: StudyTable, block: Block) -> bool:
-    """Whether the columns of a block have its roles."""
-    roles = {column.id: column.role for column in table.columns}
-    return all(roles.get(column_id) == role for role, column_id in block.roles)
+    return blocks_in(table)
 
 
 def study_rows(table: StudyTable) -> int:
@@ -91,6 +89,21 @@ def has_guesses(table: StudyTable) -> bool:
 def role_titles(table: StudyTable) -> list[str]:
     """The titles of the guessed roles, for a tooltip."""
     return [f"{c.name}: {ROLES[c.role].title}" for c in table.columns if c.guessed and c.role]
+
+
+def _outcome(table: StudyTable, wanted: str) -> str:
+    """Which outcome of several is analysed, '' in a sheet of one."""
+    outcomes = outcomes_of(table)
+    if not outcomes.divide:
+        return ""
+    try:
+        name = chosen_outcome(outcomes, wanted)
+    except SpecProblem:
+        return f"One of {len(outcomes.rows)} outcomes must be chosen"
+    if not name:
+        return f"All {len(outcomes.rows)} outcomes together"
+    count = _counted(outcomes.rows[name], "row", "rows")
+    return f"Outcome '{name}', one of {len(outcomes.rows)}: {count}"
 
 
 def _left_out(table: StudyTable) -> str:

@@ -10,7 +10,7 @@ def forest_needs(result: AnalysisResult) -> str | None:
     """Say why there is nothing to draw, or None."""
     if not result.measure:
         return result.problem or "No effect measure is chosen yet."
-    if not any(s.used or not s.empty for s in result.studies):
+    if not any(s.listed for s in result.studies):
         return "The sheet has no studies yet."
     return None
 

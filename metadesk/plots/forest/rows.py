@@ -74,7 +74,7 @@ def sections_of(result: AnalysisResult, options: ForestOptions) -> tuple[Section
     shown = [
         s
         for s in result.studies
-        if s.used or (options.show_excluded and not s.empty and s.reason not in NOT_A_STUDY)
+        if s.used or (options.show_excluded and s.listed and s.reason not in NOT_A_STUDY)
     ]
     titles = dict.fromkeys(s.subgroup for s in shown)
     if not any(titles):
