@@ -33,7 +33,12 @@ def run_command(words: Sequence[str]) -> int:
     try:
         asked = _parser().parse_args(list(words))
         load_special()
-        return int(asked.task(asked))
+        code = int(asked.task(asked))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads has seen enough ('| head')
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except MetadeskError as sentence:
         print(f"metadesk: {sentence}", file=sys.stderr)
         return BAD_INPUT
@@ -192,7 +197,7 @@ def _on_outcome(asked: argparse.Namespace, spec: AnySpec, table: StudyTable) -> 
     block = block_called(blocks, asked.outcome or "")
     if block is not None:
         table = choose_block(table, block, blocks).apply(table)[0]
-    if len(blocks) > 1 and not spec.roles:
+    if len(blocks) > 1 and not spec.roles and not outcomes.divide:
         block = next((b for b in blocks if is_chosen(table, b)), None)
         others = {b.name: b.filled for b in blocks if b is not block}
         print(f"Outcome '{block.name if block else ''}'. Others: {listed(others)}.")

@@ -25,6 +25,18 @@ _DIFFERENCES = {
     "MD": r"\b(md|wmd|mean difference)\b",
     "ZCOR": r"\b(zcor|fisher'?s?( z)?)\b",
 }
+_MEASURE_COLUMN = re.compile(r"\b(effect|outcome|summary)[ _]measure|measure of the|^sm$|^measure$",
+                             re.IGNORECASE)  # fmt: skip
+_SAID = {
+    "or": "OR", "odds ratio": "OR", "rr": "RR", "risk ratio": "RR", "relative risk": "RR",
+    "rd": "RD", "risk difference": "RD", "hr": "HR", "hazard ratio": "HR", "irr": "IRR",
+    "rate ratio": "IRR", "md": "MD", "mean difference": "MD", "smd": "SMD", "peto or": "PETO",
+    "peto odds ratio": "PETO", "std mean difference": "SMD", "standardised mean difference": "SMD",
+    "standardized mean difference": "SMD", "ratio of means": "ROM",
+}  # fmt: skip
+SPEAK_OF_THE_STUDY = frozenset(
+    {"study", "year", "outcome", "subgroup", "cluster", "moderator", "rob", "ni", "n1i", "n2i"}
+)
 _LOG = re.compile(r"^(log|ln|l)[ .]?(?=[a-z])|\b(log|ln)\b")
 _UNIT = re.compile(r"units?\b", re.IGNORECASE)
 _ONE_UNIT = re.compile(
@@ -64,7 +76,10 @@ def suggest_measure(
     Suggestion
         ``measure`` is '' when no measure can be formed; ``reason`` then says what is missing.
     """
-    have = set(roles)
+    said = _said_measure(table, outcome)
+    have = _told(set(roles), roles, table, outcome)
+    if said and _can_form(said, have):
+        return Suggestion(said, f"The sheet's column of measures says {said}.")
     if {"ai", "ci"} <= have and ({"bi", "di"} <= have or {"n1i", "n2i"} <= have):
         return Suggestion("RR", "Events and totals in two groups: risk ratio.")
     if {"p1i", "n1i", "p2i", "n2i"} <= have:
@@ -82,6 +97,46 @@ def suggest_measure(
     if "yi" in have:
         return _on_analysis_scale(roles)
     return _one_group(have)
+
+
+def _told(
+    have: set[str], roles: Mapping[str, str], table: StudyTable | None, outcome: str
+) -> set[str]:
+    """The roles whose columns hold something in the rows analysed; all, if nothing stands there."""
+    if table is None:
+        return have
+    _, rows = _rows_of(table, outcome)
+    found = {
+        role for role in have
+        if (c := _column(table, roles[role])) and any(not is_missing(c.cells[i]) for i in rows)
+    }  # fmt: skip
+    return found if any(role not in SPEAK_OF_THE_STUDY for role in found) else have
+
+
+def _said_measure(table: StudyTable | None, outcome: str) -> str:
+    """The one measure that a column of measures names in the rows analysed, '' if none does."""
+    if table is None:
+        return ""
+    _, rows = _rows_of(table, outcome)
+    for column in table.columns:
+        if _MEASURE_COLUMN.search(column.name):
+            said = {shown(column.cells[i]).strip().lower() for i in rows} - {""}
+            if len(said) == 1:
+                return _SAID.get(re.sub(r"[^a-z]+", " ", said.pop()).strip(), "")
+    return ""
+
+
+def _can_form(measure: str, have: set[str]) -> bool:
+    """Whether these roles give a measure: from counts, from means, or as reported."""
+    counts = {"ai", "ci"} <= have and ({"bi", "di"} <= have or {"n1i", "n2i"} <= have)
+    means = {"m1i", "m2i"} <= have
+    if measure in ("OR", "RR", "RD", "PETO") and counts:
+        return True
+    if measure in ("MD", "SMD", "ROM") and means:
+        return True
+    if {"oe", "v"} <= have and measure in ("HR", "OR"):
+        return True
+    return measure != "PETO" and not counts and not means and bool({"est", "yi"} & have)
 
 
 def suggest_for(table: StudyTable, outcome: str = "") -> Suggestion:

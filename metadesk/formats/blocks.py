@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from metadesk.formats.candidates import Block, Candidate, candidates
+from metadesk.formats.candidates import MOST, Block, Candidate, candidates, named_apart
 from metadesk.formats.estimates import estimate_blocks
 from metadesk.formats.one_group import one_group_blocks
 from metadesk.formats.two_groups import two_group_blocks
@@ -20,8 +20,8 @@ from metadesk.table.edits import SetRoles
 MOST_CELLS = 40_000
 
 __all__ = [
-    "Block", "Candidate", "block_called", "blocks_in", "candidates", "choose_block", "find_blocks",
-    "is_chosen",
+    "Block", "Candidate", "beside", "block_called", "blocks_in", "candidates", "choose_block",
+    "find_blocks", "is_chosen",
 ]  # fmt: skip
 
 
@@ -58,10 +58,31 @@ def _bare(name: str) -> str:
 
 
 def find_blocks(columns: Sequence[Candidate]) -> tuple[Block, ...]:
-    """All blocks of the sheet: raw data of two groups, else reported estimates, else one group."""
+    """All blocks of the sheet: raw data of two groups, reported estimates, else one group.
+
+    Raw data come first; a reported effect beside them is offered after them.
+    """
     raw = two_group_blocks(columns)
     used = {column_id for block in raw for _, column_id in block.roles}
     free = [c for c in columns if c.column.id not in used]
-    reported = estimate_blocks(free)
-    blocks = raw or reported or one_group_blocks(columns)
-    return tuple(block for block in blocks if block.filled) or tuple(blocks[:1])
+    blocks = [*raw, *estimate_blocks(free)] or one_group_blocks(columns)
+    return named_apart([block for block in blocks if block.filled] or blocks[:1])
+
+
+def beside(first: Block, others: Sequence[Block]) -> tuple[Block, ...]:
+    """Blocks of other make that tell of rows about which the first one says nothing.
+
+    Some studies report counts, others means or an estimate with its interval: each row has its own.
+    """
+    told, taken = set(first.rows), {column_id for _, column_id in first.roles}
+    found, roles = [], set(first.role_names)
+    for block in others:
+        own = {c for role, c in block.roles if role not in roles}
+        new = [row for row in block.rows if row not in told]
+        shared = {c for role, c in block.roles if role in roles} <= taken
+        if block.family != first.family and shared and own and len(new) > MOST * len(block.rows):
+            found.append(block)
+            told |= set(block.rows)
+            taken |= own
+            roles |= block.role_names
+    return tuple(found)

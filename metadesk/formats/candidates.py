@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import Literal
@@ -13,6 +13,11 @@ from metadesk.formats.headers import Reading, read_headers
 from metadesk.table import StudyTable, TableColumn, is_missing, number_in
 
 Family = Literal["two-by-two", "person-time", "means", "estimate", "correlation", "one group"]
+FAMILY_WORDS: Mapping[Family, str] = {
+    "two-by-two": "events and totals", "person-time": "events and person-time",
+    "means": "means", "estimate": "reported effect", "correlation": "correlations",
+    "one group": "one group",
+}  # fmt: skip
 ENOUGH = 0.8  # share of cells that must agree where the header says little
 MOST = 0.5  # share where the header is plain: a few bad cells are problems, not another column
 LOOKED_AT = 500  # rows from which a column is judged
@@ -27,16 +32,21 @@ class Block:
     name : str
         The words that tell this block from the others ('eot PW'), '' if there is only one.
     roles : tuple of (role, column id)
-    filled : int
-        In how many rows (of the first 500) all of the block's columns hold a number.
+    rows : tuple of int
+        Positions of the rows (among the first 500) that hold what an effect needs.
     reasons : mapping of column id to a few words
     """
 
     name: str
     family: Family
     roles: tuple[tuple[str, int], ...]
-    filled: int
+    rows: tuple[int, ...]
     reasons: Mapping[int, str]
+
+    @property
+    def filled(self) -> int:
+        """In how many rows the block tells an effect."""
+        return len(self.rows)
 
     @property
     def role_names(self) -> frozenset[str]:
@@ -86,11 +96,16 @@ def candidates(table: StudyTable) -> tuple[Candidate, ...]:
     )
 
 
-def filled_rows(parts: Sequence[Candidate]) -> int:
-    """In how many rows all columns hold a number."""
+def filled_rows(parts: Sequence[Candidate]) -> tuple[int, ...]:
+    """The positions of the rows in which all columns hold a number."""
     if not parts:
-        return 0
-    return sum(all(x == x for x in row) for row in zip(*(p.numbers for p in parts), strict=True))
+        return ()
+    numbers = zip(*(p.numbers for p in parts), strict=True)
+    return tuple(
+        row
+        for row, values in zip(parts[0].rows, numbers, strict=True)
+        if all(x == x for x in values)
+    )
 
 
 def not_above(events: Candidate, total: Candidate, share: float) -> bool:
@@ -108,9 +123,14 @@ def simple_block(family: Family, parts: Mapping[str, Candidate]) -> Block:
     return Block("", family, roles, filled_rows(list(parts.values())), reasons)
 
 
-def named_apart(blocks: list[Block]) -> list[Block]:
-    """A lone block needs no name."""
-    if len(blocks) != 1:
-        return blocks
-    only = blocks[0]
-    return [Block("", only.family, only.roles, only.filled, only.reasons)]
+def named_apart(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """A lone block needs no name; of two with one name each says what it holds."""
+    if len(blocks) == 1:
+        return (replace(blocks[0], name=""),)
+    names = [block.name for block in blocks]
+    return tuple(
+        replace(b, name=f"{b.name} {FAMILY_WORDS[b.family]}".strip())
+        if not b.name or names.count(b.name) > 1
+        else b
+        for b in blocks
+    )

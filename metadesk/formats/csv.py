@@ -31,27 +31,38 @@ def read_csv(path: Path) -> Workbook:
     FileProblem
         If the file is not text.
     """
-    text, remarks = _decoded(path)
-    delimiter = _delimiter(text)
-    rows = _rows(text, delimiter, path)
-    comma = delimiter != "," and _has_decimal_commas(rows)
-    if comma:
-        remarks.append("Commas are read as decimal points throughout.")
-    values = [[_value(cell, comma) for cell in row] for row in rows]
-    if values:
-        values[0] = [cell.strip() or None for cell in rows[0]]
-    sheet = Sheet(path.stem, trimmed(values), remarks=tuple(remarks), source=str(path))
+    values, remarks = grid_of(path.read_bytes(), path.name)
+    sheet = Sheet(path.stem, trimmed(values), remarks=remarks, source=str(path))
     return Workbook(path, (sheet,))
 
 
-def _decoded(path: Path) -> tuple[str, list[str]]:
+def grid_of(raw: bytes, name: str) -> tuple[list[list[Value]], tuple[str, ...]]:
+    """The rows of a text file's bytes, header first, and what a person should know of reading it.
+
+    Raises
+    ------
+    FileProblem
+        If it is not text; ``name`` is the file's.
+    """
+    text, remarks = _decoded(raw, name)
+    delimiter = _delimiter(text)
+    rows = _rows(text, delimiter, name)
+    comma = delimiter != "," and _has_decimal_commas(rows)
+    if comma:
+        remarks.append("Commas are read as decimal points throughout.")
+    values: list[list[Value]] = [[_value(cell, comma) for cell in row] for row in rows]
+    if values:
+        values[0] = [cell.strip() or None for cell in rows[0]]
+    return values, tuple(remarks)
+
+
+def _decoded(raw: bytes, name: str) -> tuple[str, list[str]]:
     """The file's text, with a remark where the encoding was a guess."""
-    raw = path.read_bytes()
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", "replace"), []
     if b"\x00" in raw[:4096]:
         raise FileProblem(
-            f"'{path.name}' is not a text file. Open it with the program that made it and save it "
+            f"'{name}' is not a text file. Open it with the program that made it and save it "
             "as CSV or as an Excel workbook (.xlsx)."
         )
     try:
@@ -85,12 +96,12 @@ def _delimiter(text: str) -> str:
     return best
 
 
-def _rows(text: str, delimiter: str, path: Path) -> list[list[str]]:
+def _rows(text: str, delimiter: str, name: str) -> list[list[str]]:
     """The file's rows; a header that lacks the name of R's row names gets a blank first cell."""
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as reason:
-        raise FileProblem(f"'{path.name}' cannot be read as a table of text: {reason}.") from reason
+        raise FileProblem(f"'{name}' cannot be read as a table of text: {reason}.") from reason
     below = Counter(len(row) for row in rows[1:] if row)
     if rows and below and below.most_common(1)[0][0] == len(rows[0]) + 1:
         rows[0].insert(0, "")

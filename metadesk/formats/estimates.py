@@ -10,7 +10,6 @@ from metadesk.formats.candidates import (
     Block,
     Candidate,
     filled_rows,
-    named_apart,
     simple_block,
 )
 from metadesk.formats.headers import RATIOS
@@ -40,7 +39,7 @@ def estimate_blocks(columns: Sequence[Candidate]) -> list[Block]:
         blocks = _log_rank(free) or _mean_with_error(free)
     position = {c.column.id: at for at, c in enumerate(columns)}
     blocks.sort(key=lambda b: min(position[column_id] for _, column_id in b.roles))
-    return named_apart(_without_the_same_twice(blocks))
+    return _without_the_same_twice(blocks)
 
 
 def _named_measure(columns: Sequence[Candidate]) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from metadesk.formats.blocks import Block, Candidate, candidates, find_blocks
+from metadesk.formats.blocks import Block, Candidate, beside, candidates, find_blocks
 from metadesk.formats.headers import words_of
 from metadesk.formats.trial_rows import trial_rows
 from metadesk.table import StudyTable, TableColumn, is_missing, shown
@@ -76,9 +76,10 @@ def guess_roles(table: StudyTable) -> Guess:
         blocks = ()
         _take(roles, reasons, {c.column.id: role for role, c in trial.items()}, "rows of a trial")
     elif blocks:
-        for role, column_id in blocks[0].roles:
-            roles[column_id] = role
-            reasons[column_id] = blocks[0].reasons.get(column_id, "")
+        for block in (blocks[0], *beside(blocks[0], blocks[1:])):
+            for role, column_id in block.roles:
+                roles.setdefault(column_id, role)
+                reasons.setdefault(column_id, block.reasons.get(column_id, ""))
     in_blocks = {column_id for block in blocks for _, column_id in block.roles}
     free = [c for c in columns if c.column.id not in roles and c.column.id not in in_blocks]
     if "response" not in roles.values():
@@ -219,6 +220,8 @@ def _is_moderator(candidate: Candidate) -> bool:
     """Whether a column has few categories that repeat, or is a known number about the patients."""
     values = _distinct(candidate)
     rows = len(candidate.rows)
+    if "measure" in candidate.reading.tokens:
+        return False
     if candidate.is_numeric:
         known = any(word in NUMBER_MODERATORS for word in candidate.reading.tokens)
         return known and len(values) > 1 and not candidate.reading.arm

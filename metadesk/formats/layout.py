@@ -93,6 +93,30 @@ def table_from(
     return StudyTable(tuple(columns), ids, MappingProxyType(reasons), name, source)
 
 
+def filled_down(grid: Grid, merged: Sequence[Span], layout: Layout) -> tuple[Grid, tuple[str, ...]]:
+    """Write a cell that is merged over several data rows into each of them, and say so.
+
+    Rows that hold nothing else stay blank: a merged note under the table is one note.
+    """
+    tall = sorted(s for s in merged if s[2] > s[0] and layout.first <= s[0] < layout.last)
+    rows = {r: list(grid[r]) for top, _, bottom, _ in tall for r in range(top, bottom + 1)
+            if r < len(grid)}  # fmt: skip
+    found = []
+    for top, left, bottom, _ in tall:
+        value = grid[top][left] if top < len(grid) and left < len(grid[top]) else None
+        below = [r for r in range(top + 1, bottom + 1) if r in rows and _filled(grid[r])]
+        if value is None or not below:
+            continue
+        found.append(f"{letter(left)}{top + 1}")
+        for r in below:
+            rows[r][left] = value
+    if not found:
+        return grid, ()
+    cells = ", ".join(found[:4]) + (" …" if len(found) > 4 else "")
+    filled = tuple(tuple(rows[r]) if r in rows else row for r, row in enumerate(grid))
+    return filled, (f"Cells merged over several rows ({cells}) count for each of these rows.",)
+
+
 def trimmed(rows: Sequence[Sequence[Value]]) -> Grid:
     """Rows cut to the used range (nothing but blanks beyond it) and padded to equal length."""
     last = max((r for r, cells in enumerate(rows) if _filled(cells)), default=-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from metadesk.formats.candidates import (
     ENOUGH,
@@ -11,7 +12,6 @@ from metadesk.formats.candidates import (
     Candidate,
     Family,
     filled_rows,
-    named_apart,
     not_above,
 )
 from metadesk.formats.headers import NEVER_EVENTS
@@ -40,17 +40,12 @@ def two_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
         for key in dict.fromkeys(c.reading.rest for c in armed)
     }
     kinds: tuple[Kind, ...] = (_person_time, _two_by_two, _means)
-    found = [_first(kinds, key, cells) for key, cells in by_key.items()]
+    found = [kind(key, cells) for key, cells in by_key.items() for kind in kinds]
     if not any(found):
         found = [_percentages(key, cells) for key, cells in by_key.items()]
     blocks = [block for block in found if block is not None]
     blocks.sort(key=lambda block: bool(BEFORE & set(block.name.split())))
-    return named_apart(blocks)
-
-
-def _first(kinds: Sequence[Kind], key: tuple[str, ...], cells: Cells) -> Block | None:
-    """The first kind of block that the columns make."""
-    return next((block for kind in kinds if (block := kind(key, cells)) is not None), None)
+    return blocks
 
 
 def _is_blank(candidate: Candidate) -> bool:
@@ -121,7 +116,23 @@ def _means(key: tuple[str, ...], cells: Cells) -> Block | None:
         spread = any((q, arm) in chosen for q in ("sd", "se", "q1", "min"))
         if not (centre and spread):
             return None
-    return _block(key, "means", chosen)
+    return replace(_block(key, "means", chosen), rows=_rows_of_means(chosen))
+
+
+def _rows_of_means(cells: Cells) -> tuple[int, ...]:
+    """Rows with a centre and some spread in both arms; hardly a sheet has SDs and SEs in each."""
+    one, other = (_rows_of_arm(cells, arm) for arm in (1, 2))
+    return tuple(sorted(one & other))
+
+
+def _rows_of_arm(cells: Cells, arm: int) -> set[int]:
+    rows: set[int] = set()
+    for centre in ("mean", "median"):
+        for spread in ("sd", "se", "q1", "min"):
+            parts = [cells.get((centre, arm)), cells.get((spread, arm)), cells.get(("total", arm))]
+            if parts[0] is not None and parts[1] is not None:
+                rows |= set(filled_rows([p for p in parts if p is not None]))
+    return rows
 
 
 def _block(key: tuple[str, ...], family: Family, cells: Cells) -> Block:

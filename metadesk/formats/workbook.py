@@ -6,11 +6,12 @@ table from it; :func:`metadesk.formats.read_sheet` does the same without a perso
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from metadesk.formats.layout import Grid, Layout, Span, find_layout, table_from
+from metadesk.formats.cochrane_rows import arranged, is_data_rows
+from metadesk.formats.layout import Grid, Layout, Span, filled_down, find_layout, table_from
 from metadesk.formats.revman import is_revman, untangled
 from metadesk.table import StudyTable
 
@@ -61,8 +62,12 @@ class Sheet:
     def table(self, layout: Layout | None = None) -> StudyTable:
         """The study table at ``layout`` (as found, where none is given), without roles."""
         where = layout or self.layout
-        table = table_from(self.grid, self.merged, where, name=self.name, source=self.source)
-        return untangled(table) if is_revman(table) else table
+        grid, filled = filled_down(self.grid, self.merged, where)
+        table = table_from(grid, self.merged, where, name=self.name, source=self.source)
+        table = replace(table, remarks=(*self.remarks, *filled))
+        if is_revman(table):
+            return untangled(table)
+        return arranged(table) if is_data_rows(table) else table
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,17 @@ class Workbook:
 
     path: Path
     sheets: tuple[Sheet, ...]
+
+    @property
+    def hidden_remark(self) -> tuple[str, ...]:
+        """That sheets are hidden and were not opened, if any are."""
+        names = [f"'{s.name}'" for s in self.sheets if s.hidden and not s.is_empty]
+        if not names:
+            return ()
+        one = len(names) == 1
+        which = f"Sheet {names[0]} is" if one else f"Sheets {', '.join(names[:6])} are"
+        it = "it was" if one else "they were"
+        return (f"{which} hidden in the workbook and {it} not opened. Unhide it in Excel first.",)
 
     @property
     def visible(self) -> tuple[Sheet, ...]:

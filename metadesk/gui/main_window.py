@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from metadesk.gui.dialogs.export import ExportDialog
 
 PANEL_WAITS_MS = 1200  # a file that takes longer, or gives no figure, is not waited for
-SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt")
+SUFFIXES = (
+    ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt", ".rm5", ".zip",
+)  # fmt: skip
 
 
 class MainWindow(QMainWindow):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -81,4 +81,6 @@ def read_book(path: Path, progress: Progress) -> OpenedBook:
         if active < 0 and guess.holds_effects:
             active = at
         tables.append(guess.table)
+    front = tables[max(active, 0)]
+    tables[max(active, 0)] = replace(front, remarks=(*front.remarks, *book.hidden_remark))
     return OpenedBook(path, tuple(tables), max(active, 0), source=source_of(path))

@@ -165,7 +165,12 @@ def _merged(
         order != sorted(order),
     )
     merged = StudyTable(
-        tuple(made), row_ids, _reasons(table, found, rows, row_ids), table.name, table.source
+        tuple(made),
+        row_ids,
+        _reasons(table, found, rows, row_ids),
+        table.name,
+        table.source,
+        table.remarks,
     )
     return merged, changes
 

@@ -112,6 +112,7 @@ def _sheet_plain(sheet: ProjectSheet) -> Plain:
     return {
         "name": table.name,
         "source": table.source,
+        "remarks": list(table.remarks),
         "row_ids": list(table.row_ids),
         "excluded": {str(row_id): reason for row_id, reason in table.excluded.items()},
         "columns": [
@@ -140,8 +141,9 @@ def _sheet_from(plain: Plain) -> tuple[ProjectSheet, str]:
     if not excluded.keys() <= set(row_ids):
         raise ValueError("a row that is not there is excluded")
     table = StudyTable(
-        columns, row_ids, MappingProxyType(excluded), str(plain["name"]), str(plain["source"])
-    )
+        columns, row_ids, MappingProxyType(excluded), str(plain["name"]), str(plain["source"]),
+        tuple(str(remark) for remark in plain.get("remarks", ())),
+    )  # fmt: skip
     spec, remark = _spec_from(plain, table.name)
     figures = {str(plot): _tupled(chosen) for plot, chosen in plain["figures"].items()}
     return ProjectSheet(table, spec, figures), remark

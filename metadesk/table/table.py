@@ -44,7 +44,8 @@ class StudyTable:
     """Columns of equal length with stable row ids.
 
     ``excluded`` maps a row id to the reason for which a person left the row out. ``name`` is the
-    sheet's, ``source`` the file it came from (for the report only).
+    sheet's, ``source`` the file it came from (for the report only). ``remarks`` are sentences on
+    how the file was read that a person should know (hidden rows, a decimal comma).
     """
 
     columns: tuple[TableColumn, ...] = ()
@@ -52,6 +53,7 @@ class StudyTable:
     excluded: Mapping[int, str] = field(default_factory=lambda: NO_MARKS)
     name: str = "Sheet"
     source: str = ""
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for column in self.columns:

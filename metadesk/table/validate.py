@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from metadesk.catalogue import Catalogue
-from metadesk.table.checks import cells, counts, estimates, labels, spread, trials, units
+from metadesk.table.checks import cells, counts, estimates, file, labels, spread, trials, units
 from metadesk.table.checks.look import Check, Look, Problem
 from metadesk.table.table import StudyTable
 
@@ -63,6 +63,8 @@ CHECKS.add(
           "Treatments that contradict the sequence.", trials.treatment_not_planned),
     Check("one_treatment", "One treatment only", "Trial rows with a single treatment.",
           trials.one_treatment),
+    Check("reading", "How the file was read", "Hidden parts, decimal commas, merged cells.",
+          file.reading),
     Check("number_assumed", "Numbers read with care", "Commas and marks left out of numbers.",
           cells.number_assumed),
 )  # fmt: skip

@@ -59,3 +59,35 @@ def test_rows_left_out_do_not_count() -> None:
 )  # fmt: skip
 def test_the_name_of_an_estimate_tells_its_measure(name, measure) -> None:
     assert suggest_measure({"yi": name, "sei": "se"}).measure == measure
+
+
+@pytest.mark.parametrize(
+    ("word", "measure"),
+    [("OR", "OR"), ("odds ratio", "OR"), ("Risk Ratio", "RR"), ("PETO_OR", "PETO"), ("MD", "RR")],
+)
+def test_a_column_of_measures_tells_the_measure_where_the_data_can_form_it(word, measure) -> None:
+    table = make_table(
+        {"a": [1, 2], "n1": [9, 9], "c": [3, 4], "n2": [9, 9], "Effect measure": [word, word]},
+        {"a": "ai", "n1": "n1i", "c": "ci", "n2": "n2i"},
+    )
+    assert suggest_for(table).measure == measure
+
+
+def test_two_measures_in_the_column_tell_none() -> None:
+    table = make_table(
+        {"a": [1, 2], "n1": [9, 9], "c": [3, 4], "n2": [9, 9], "Effect measure": ["OR", "RD"]},
+        {"a": "ai", "n1": "n1i", "c": "ci", "n2": "n2i"},
+    )
+    assert suggest_for(table).measure == "RR"
+
+
+def test_columns_that_hold_nothing_in_the_rows_analysed_do_not_speak() -> None:
+    table = make_table(
+        {"o": ["x", "x", "y", "y"], "a": [1, 2, None, None], "c": [3, 4, None, None],
+         "m1": [None, None, 5.0, 5.1], "sd1": [None, None, 1.0, 1.1],
+         "m2": [None, None, 6.0, 6.1], "sd2": [None, None, 1.0, 1.2], "n1": [9] * 4,
+         "n2": [9] * 4},
+        {"o": "outcome", "a": "ai", "c": "ci", **ROLES},
+    )  # fmt: skip
+    assert suggest_for(table, "x").measure == "RR"
+    assert suggest_for(table, "y").measure == "MD"

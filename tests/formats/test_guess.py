@@ -286,3 +286,21 @@ def test_guesses_are_marked_and_have_a_reason():
 def test_a_column_that_fits_nothing_gets_no_role():
     found = roles_of(["remarks", "q7"], (["a", "b", "c", "d"], [1.5, 2.5, 3.5, 4.5]))
     assert found == {"study": "Study"}
+
+
+def test_rows_of_two_makes_each_have_their_roles():
+    counts = [[3, 8, None, None], [50, 61, None, None], [7, 9, None, None], [52, 60, None, None]]
+    names = ["events.e", "n.e", "events.c", "n.c", "OR", "lower", "upper"]
+    ratio = [[None, None, 1.2, 0.95], [None, None, 0.9, 0.7], [None, None, 1.6, 1.29]]
+    found = roles_of(names, (*counts, *ratio))
+    assert (found["ai"], found["est"], found["upper"]) == ("events.e", "OR", "upper")
+
+
+def test_a_given_effect_beside_raw_data_is_offered_as_another_choice():
+    names = ["mean.e", "sd.e", "n.e", "mean.c", "sd.c", "n.c", "Hedges_g", "SE"]
+    columns = dict(zip(names, (*MEANS, *OTHER, PLAIN[0], ERRORS), strict=True))
+    guess = guess_roles(make_table({"Study": STUDIES, **columns}))
+    assert [(b.name, b.family) for b in guess.blocks] == [
+        ("means", "means"), ("Hedges_g", "estimate"),
+    ]  # fmt: skip
+    assert "yi" not in guess.table.roles

@@ -134,7 +134,7 @@ def test_formulas_without_a_stored_result_are_kept_and_said(workbook):
     path = workbook([*ROWS, ["Dow", 2004, "=C2+C3", 90, 4, 91]])
     table = read_sheet(path)
     assert table.column("e1").cells[3] == "=C2+C3"
-    assert [p.code for p in validate(table)] == ["formula"]
+    assert [p.code for p in validate(table)] == ["formula", "reading"]
     (sheet,) = read_workbook(path).sheets
     assert "C5" in sheet.remarks[0]
 
@@ -246,3 +246,47 @@ def test_a_file_that_may_not_be_read_is_said_to_be_locked(workbook, monkeypatch)
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(FileProblem, match="locked by another program"):
         read_sheet(path)
+
+
+def test_a_cell_merged_over_several_rows_counts_for_each_of_them(workbook):
+    rows = [
+        ["Study", "Arm", "e1", "n1", "e2", "n2"],
+        ["Ada 2001", "10 mg", 3, 50, 7, 52],
+        [None, "20 mg", 4, 51, None, None],
+        ["Bea 2002", "10 mg", 8, 61, 9, 60],
+        ["Note: merged", None, None, None, None, None],
+        [None, None, None, None, None, None],
+    ]
+    table = read_sheet(workbook(rows, merge=("A2:A3", "E2:E3", "F2:F3", "A5:F6")))
+    assert table.column("Study").cells[:3] == ("Ada 2001", "Ada 2001", "Bea 2002")
+    assert table.column("n2").cells[:3] == (52, 52, 60)
+    assert table.n_rows == 4
+    assert table.remarks == (
+        "Cells merged over several rows (A2, E2, F2) count for each of these rows.",
+    )
+    assert "reading" in {p.code for p in validate(table)}
+
+
+def test_what_the_reader_assumed_is_said_among_the_notes(tmp_path):
+    path = tmp_path / "comma.csv"
+    path.write_text("Study;g;SE\nAda;0,5;0,1\nBea;0,25;0,125\n")
+    said = [p.sentence for p in validate(read_sheet(path)) if p.code == "reading"]
+    assert said == ["Commas are read as decimal points throughout."]
+
+
+def test_hidden_sheets_are_named_where_the_data_are(tmp_path):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    data = book.active
+    for row in ROWS:
+        data.append(row)
+    more = book.create_sheet("Old data")
+    more.append(["Study", "n"])
+    more.sheet_state = "hidden"
+    path = tmp_path / "hidden.xlsx"
+    book.save(path)
+    assert read_sheet(path).remarks == (
+        "Sheet 'Old data' is hidden in the workbook and it was not opened. "
+        "Unhide it in Excel first.",
+    )
