@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from metadesk import __version__
 from metadesk.errors import MetadeskError, SpecProblem
+from metadesk.listing import list_catalogue
 
 if TYPE_CHECKING:
     from metadesk.analysis.spec import AnalysisSpec
     from metadesk.analysis.trial_spec import AnySpec, TrialSpec
-    from metadesk.options import Option
     from metadesk.table import StudyTable
 
 BAD_INPUT = 2
@@ -62,7 +62,7 @@ def _parser() -> Words:
     _analyse_words(tasks.add_parser("analyse", help="analyse a workbook and write the results"))
     listing = tasks.add_parser("list", help="list what metadesk can do")
     listing.add_argument("what", choices=["measures", "models", "checks", "plots", "presets"])
-    listing.set_defaults(task=list_catalogue)
+    listing.set_defaults(task=lambda asked: list_catalogue(asked.what))
     return parser
 
 
@@ -143,7 +143,26 @@ def analyse(asked: argparse.Namespace) -> int:
     print(sentence_of(result))
     for path in written:
         print(f"  {path}")
+    _tell_problems(spec, table)
     return 0
+
+
+def _tell_problems(spec: AnySpec, table: StudyTable) -> None:
+    """Say what must be mended and what is worth a look, each kind once."""
+    from metadesk.analysis.engine import prepare
+    from metadesk.analysis.prepare import Prepared
+    from metadesk.analysis.row_checks import row_problems
+    from metadesk.table.validate import validate
+
+    prepared = prepare(spec, table)
+    of_rows = row_problems(prepared) if isinstance(prepared, Prepared) else ()
+    found = [*validate(table), *of_rows]
+    for severity, title in (("error", "Must be mended:"), ("warning", "Worth a look:")):
+        told = [p for p in found if p.severity == severity]
+        kinds = {code: [p for p in told if p.code == code] for code in (p.code for p in told)}
+        for at, alike in enumerate(kinds.values()):
+            more = f" ({len(alike) - 1} more like it)" if len(alike) > 1 else ""
+            print(f"{'' if at else title + chr(10)}  {alike[0].sentence} {alike[0].remedy}{more}")
 
 
 def _given_spec(asked: argparse.Namespace) -> AnySpec | None:
@@ -341,66 +360,3 @@ def _by_row(table: StudyTable, said: dict[str, str]) -> dict[int, str]:
         if study not in labels:
             raise SpecProblem(f"There is no study '{study}'; the sheet has {', '.join(labels)}.")
     return {labels[study]: word for study, word in said.items()}
-
-
-def list_catalogue(asked: argparse.Namespace) -> int:
-    """Print one catalogue: key, title, and one plain sentence."""
-    if asked.what == "measures":
-        return _list_measures()
-    entries = _entries(asked.what)
-    wide = max((len(title) for _, title, _ in entries), default=0) + 2
-    for key, title, sentence in entries:
-        print(f"{key:<16}{title:<{wide}}{sentence}".rstrip())
-    return 0
-
-
-def _list_measures() -> int:
-    """Print the measures by family: sentence, formula, what each needs, its options."""
-    from metadesk.effects import MEASURES
-    from metadesk.options import options_of
-
-    family = ""
-    for measure in MEASURES:
-        if measure.family != family:
-            family = measure.family
-            print(f"\n{family}")
-        print(f"  {measure.key:<8}{measure.title}. {measure.sentence}")
-        print(f"{'':<10}{measure.formula}")
-        raw = [" ".join(r.roles) for r in measure.routes if r.source != "estimate"]
-        more = f" | {len(raw) - 3} more" if len(raw) > 3 else ""
-        ways = [" | ".join(raw[:3]) + more] if raw else []
-        if any(r.source == "estimate" for r in measure.routes):
-            ways.append("est or yi with sei, vi, lower upper, zi or pval")
-        print(f"{'':<10}needs: {'; or '.join(ways)}")
-        options = [_option_words(option) for option in options_of(measure.options)]
-        if options:
-            print(f"{'':<10}options: {'; '.join(options)}")
-    return 0
-
-
-def _option_words(option: Option) -> str:
-    """An option's name with what it may be: 'to=only0|all|if0all|none'."""
-    if option.choices:
-        return f"{option.name}={'|'.join(option.choices)}"
-    return f"{option.name}={'true|false' if option.kind == 'flag' else 'number'}"
-
-
-def _entries(what: str) -> list[tuple[str, str, str]]:
-    match what:
-        case "models":
-            from metadesk.models.meta import MODELS
-            from metadesk.models.mixed.catalogue import TRIAL_MODELS
-
-            return [(m.key, m.title, m.sentence) for m in (*MODELS, *TRIAL_MODELS)]
-        case "plots":
-            from metadesk.plots import PLOTS
-
-            return [(p.key, p.title, p.sentence) for p in PLOTS]
-        case "presets":
-            from metadesk.analysis.presets import PRESETS
-
-            return [(p.key, p.title, p.sentence) for p in PRESETS]
-        case _:
-            from metadesk.table.validate import CHECKS
-
-            return [(c.key, c.title, c.sentence) for c in CHECKS]

@@ -6,7 +6,8 @@ It reads nothing, writes nothing and keeps nothing; the same spec and sheet give
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, overload
 
@@ -42,6 +43,8 @@ __all__ = ["AnyPrepared", "AnyResult", "Prepared", "fit", "prepare", "run"]
 # Models of trial rows take a while to import: they are loaded with the first sheet that needs them.
 AnyPrepared: TypeAlias = "Prepared | PreparedTrial"
 AnyResult: TypeAlias = "AnalysisResult | TrialResult"
+
+_NUMBERS = re.compile(r"[-−]?\d[\d.,]*")
 
 
 @overload
@@ -246,13 +249,31 @@ def _list(found: FitResult | None) -> list[float]:
 
 
 def _row_notes(studies: tuple[StudyResult, ...]) -> tuple[Note, ...]:
-    """What was done to single rows, gathered: one note a sentence, with the studies it is about."""
-    about: dict[str, list[str]] = {}
+    """What was done to single rows, gathered: one note a sentence, with the studies it is about.
+
+    Sentences that differ in their numbers only are one note, with the first as its example.
+    """
+    about: dict[str, dict[str, list[str]]] = {}
     for study in studies:
         if study.used:
             for sentence in study.notes:
-                about.setdefault(sentence, []).append(study.label)
-    return tuple(
-        Note(f"{', '.join(labels[:6])}{' …' if len(labels) > 6 else ''}: {sentence}")
-        for sentence, labels in about.items()
-    )
+                kind = _NUMBERS.sub("#", sentence)
+                about.setdefault(kind, {}).setdefault(sentence, []).append(study.label)
+    return tuple(Note(_gathered(sentences)) for sentences in about.values())
+
+
+def _gathered(sentences: Mapping[str, Sequence[str]]) -> str:
+    """One sentence for the studies that it, or one of its kind, is about."""
+    (first, labels), *others = sentences.items()
+    said = f"{_some(labels)}: {first}"
+    rest = [label for _, more in others for label in more]
+    if not rest:
+        return said
+    rows = "1 more row" if len(rest) == 1 else f"{len(rest)} more rows"
+    return f"{said} The same is to be said, with other numbers, of {rows}: {_some(rest)}."
+
+
+def _some(labels: Sequence[str]) -> str:
+    """Names as a list, the first ones of many, each once."""
+    names = list(dict.fromkeys(labels))
+    return ", ".join(names[:6]) + (" …" if len(names) > 6 else "")

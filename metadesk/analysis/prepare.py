@@ -12,6 +12,7 @@ import numpy as np
 
 from metadesk.analysis.dependence import combined
 from metadesk.analysis.display import data_columns
+from metadesk.analysis.lacking import NO_ROUTE, in_sheets_words
 from metadesk.analysis.result import DataColumn, StudyResult
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.suggest import suggest_measure
@@ -111,6 +112,7 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
     labels = filled(spec.labels, roles, any(ROLES[role].arm == 2 for role in columns))
     labels = replace(labels, outcome=labels.outcome or outcome)
     studies = _with_effects(_rows(named, bound), effects, measure, spec.level)
+    studies = tuple(_lacking(study, measure, roles) for study in studies)
     studies = _set_aside(studies, outcomes, outcome)
     if spec.dependence:
         studies, effects = combined(spec.dependence, table, studies, effects, spec.level)
@@ -175,6 +177,13 @@ def as_bound(table: StudyTable, bound: Mapping[str, TableColumn]) -> StudyTable:
         return None if column.role in bound and column.role not in UNIQUE_EXCEPT else column.role
 
     return table.with_columns(replace(c, role=role_of(c)) for c in table.columns)
+
+
+def _lacking(study: StudyResult, measure: str, names: Mapping[str, str]) -> StudyResult:
+    """A row without an effect, its reason in the words of the sheet."""
+    if study.used or not study.reason.startswith(NO_ROUTE):
+        return study
+    return replace(study, reason=in_sheets_words(study.reason, measure, names))
 
 
 def _only(columns: dict[str, FloatVector], rows: Sequence[bool]) -> dict[str, FloatVector]:

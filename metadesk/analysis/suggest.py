@@ -10,6 +10,7 @@ from typing import Any
 
 from metadesk.errors import SpecProblem
 from metadesk.table import StudyTable, TableColumn, is_missing, number_in, shown
+from metadesk.table.checks.units import MEASURE_COLUMN
 from metadesk.table.outcomes import chosen_outcome, outcomes_of
 
 _NAMES = {
@@ -25,8 +26,6 @@ _DIFFERENCES = {
     "MD": r"\b(md|wmd|mean difference)\b",
     "ZCOR": r"\b(zcor|fisher'?s?( z)?)\b",
 }
-_MEASURE_COLUMN = re.compile(r"\b(effect|outcome|summary)[ _]measure|measure of the|^sm$|^measure$",
-                             re.IGNORECASE)  # fmt: skip
 _SAID = {
     "or": "OR", "odds ratio": "OR", "rr": "RR", "risk ratio": "RR", "relative risk": "RR",
     "rd": "RD", "risk difference": "RD", "hr": "HR", "hazard ratio": "HR", "irr": "IRR",
@@ -119,7 +118,7 @@ def _said_measure(table: StudyTable | None, outcome: str) -> str:
         return ""
     _, rows = _rows_of(table, outcome)
     for column in table.columns:
-        if _MEASURE_COLUMN.search(column.name):
+        if MEASURE_COLUMN.search(column.name):
             said = {shown(column.cells[i]).strip().lower() for i in rows} - {""}
             if len(said) == 1:
                 return _SAID.get(re.sub(r"[^a-z]+", " ", said.pop()).strip(), "")

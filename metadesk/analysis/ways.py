@@ -7,9 +7,8 @@ formula with its source, the other ways with their answers, and the cells that w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -17,14 +16,10 @@ from metadesk.analysis.prepare import Prepared
 from metadesk.effects import MEASURES, Route, compute
 from metadesk.effects.calculator import calculate
 from metadesk.effects.rescue import Rescue, missing_values
-from metadesk.table.checks.look import Problem
 
-DISAGREE = "Two ways disagree"
 APPROXIMATE, CONVERTED = "≈", "†"
-MOST_PROBLEMS = 500  # nobody reads more, and a very long sheet must not keep the worker busy
 AS_IT_STANDS = ("yi_vi", "yi_sei")
 CONVERTED_ROLES = ("p1i", "p2i", "se1i", "se2i", "lb", "ub", "med", "q1_", "q3_", "min", "max")
-NO_ROUTE = ("Missing:", "The row has no values")
 
 
 @dataclass(frozen=True)
@@ -139,29 +134,3 @@ def rescues_of(prepared: Prepared, row: int) -> tuple[Rescue, ...]:
     if not prepared.measure or not study.listed or not math.isnan(study.yi):
         return ()
     return missing_values(prepared.measure, row_values(prepared, row))
-
-
-def row_problems(prepared: Prepared) -> Iterator[Problem]:
-    """Rows where two ways disagree, and rows that one more value would save; not endlessly many."""
-    yield from islice(_row_problems(prepared), MOST_PROBLEMS)
-
-
-def _row_problems(prepared: Prepared) -> Iterator[Problem]:
-    for i, study in enumerate(prepared.studies):
-        if study.by_person or not study.listed:
-            continue
-        for note in study.notes:
-            if note.startswith(DISAGREE):
-                yield Problem(
-                    study.row_id, None, "warning", f"Row {i + 1} ({study.label}): {note}",
-                    "ways_disagree",
-                    "Look at both in the row's menu, 'How is this effect worked out?', and choose.",
-                )  # fmt: skip
-        if study.reason.startswith(NO_ROUTE):
-            nearest = rescues_of(prepared, i)
-            partly = row_values(prepared, i)
-            if nearest and partly:
-                yield Problem(
-                    study.row_id, None, "note", f"Row {i + 1} ({study.label}) has no effect yet.",
-                    "no_effect", nearest[0].sentence,
-                )  # fmt: skip

@@ -203,15 +203,16 @@ class _Work:
         lacking = [
             [need for need in route.needs if need.role not in have] for route in self.entry.routes
         ]
+        # a cell of a column that the sheet has is nearer than a kind of number that it has not
         partly = [
-            (len(less), j)
+            (sum(need.role not in self.columns for need in less), len(less), j)
             for j, less in enumerate(lacking)
             if len(less) < len(self.entry.routes[j].needs)
         ]
         if not partly:
             needed = _listed([f"{n.title} ({n.role})" for n in self.entry.needs])
             return f"The row has no values for {self.entry.short}; it needs {needed}."
-        less = lacking[min(partly)[1]]
+        less = lacking[min(partly)[-1]]
         return f"Missing: {_listed([f'{n.title} ({n.role})' for n in less])}."
 
     def run(self) -> None:
@@ -279,7 +280,8 @@ class _Work:
         for j, have in enumerate(self.available):
             if have is None:
                 continue
-            rows = np.flatnonzero(have & (self.plan != j) & (self.plan >= 0) & np.isfinite(self.yi))
+            told = have & (self.plan != j) & (self.plan >= 0) & np.isfinite(self.yi)
+            rows = np.flatnonzero(told & ~self._says_less(j))
             if len(rows) == 0:
                 continue
             route = self.entry.routes[j]
@@ -289,6 +291,17 @@ class _Work:
                 if mark not in seen:
                     seen.add(mark)
                     self._note_disagreement(route, int(rows[i]), float(y[i]), float(v[i]))
+
+    def _says_less(self, j: int) -> BoolVector:
+        """Rows in which another route has all that this one has and more.
+
+        An interval without its estimate is no second witness beside the two together.
+        """
+        mine, less = set(self.entry.routes[j].roles), np.zeros(self.k, dtype=bool)
+        for route, have in zip(self.entry.routes, self.available, strict=True):
+            if have is not None and mine < set(route.roles):
+                less |= have
+        return less
 
     def _alternative(self, route: Route, rows: IntVector) -> tuple[FloatVector, FloatVector]:
         """What another route would have given; NaN where it cannot."""

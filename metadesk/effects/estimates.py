@@ -31,9 +31,10 @@ HANDBOOK = Reference(
     "2nd ed., Wiley",
 )
 
-# An interval is called lopsided when its middle is off by more than this part of its half-width;
-# bounds of a narrow ratio rounded to two digits stay below it.
+# An interval is called lopsided when its middle is off by more than this part of its half-width and
+# by more than the rounding of the printed numbers explains.
 LOPSIDED = 0.15
+DIGITS_FROM = 1000  # numbers from which the digits of a column are told
 
 _CITED: dict[str, Reference] = {
     "est_ci": HANDBOOK,
@@ -146,7 +147,10 @@ def from_interval(columns: Columns, context: Context) -> Computed:
     )
     with np.errstate(invalid="ignore"):
         v = ((hi - lo) / (2.0 * critical)) ** 2
-        lopsided = ~bad & ~turned & ~outside & (np.abs(y - middle) > LOPSIDED * (hi - lo) / 2.0)
+        off = np.abs(y - middle) - LOPSIDED * (hi - lo) / 2.0
+        lopsided = ~bad & ~turned & ~outside & (off > 0)
+    if lopsided.any():
+        lopsided &= off > _rounding(columns, context, y, lo, hi)
     natural = middle if "yi" in columns else context.scale.to_natural(middle)
     notes = (
         Remark(
@@ -158,6 +162,29 @@ def from_interval(columns: Columns, context: Context) -> Computed:
         ),
     )
     return Computed(y, v, _size(columns, y), reasons, notes)
+
+
+def _rounding(
+    columns: Columns, context: Context, y: FloatVector, lo: FloatVector, hi: FloatVector
+) -> FloatVector:
+    """How far rounding of the printed numbers can move an estimate off the middle."""
+    own = "yi" if "yi" in columns else "est"
+    printed = "yi" not in columns
+    moved = np.zeros(len(y))
+    for role, at, share in ((own, y, 1.0), ("lower", lo, 0.5), ("upper", hi, 0.5)):
+        if role in columns:
+            step = np.full(len(y), half_unit(columns[role]))
+            if printed:
+                with np.errstate(all="ignore"):
+                    step = np.abs(context.scale.from_natural(columns[role] + step) - at)
+            moved += share * np.where(np.isfinite(step), step, 0.0)
+    return moved
+
+
+def half_unit(values: FloatVector) -> float:
+    """Half a unit of the last decimal with which a column's numbers are written."""
+    shown = (f"{v:.10g}".partition(".")[2] for v in values[:DIGITS_FROM] if np.isfinite(v))
+    return 0.5 * 10.0 ** -max((len(d) for d in shown if "e" not in d), default=0)
 
 
 def from_statistic(columns: Columns, context: Context) -> Computed:

@@ -93,7 +93,7 @@ def analyse(engine: Engine, request: Request, progress: Progress, tell: Tell) ->
 def look_for_problems(check: Check, table: StudyTable, prepared: object) -> tuple[Problem, ...]:
     """What is wrong in the sheet, and what the effect sizes say about single rows."""
     from metadesk.analysis.prepare import Prepared
-    from metadesk.analysis.ways import row_problems
+    from metadesk.analysis.row_checks import row_problems
 
     of_rows = row_problems(prepared) if isinstance(prepared, Prepared) else ()
     return (*of_rows, *check(table))

@@ -1,9 +1,13 @@
-"""The list of what is wrong in the sheet or worth a second look; a click goes to the cell."""
+"""The list of what is wrong in the sheet or worth a second look; a click goes to the cell.
+
+What many rows have in common stands in one line that opens with a click: the list is read from the
+top, and twenty repeated labels must not hide the one impossible count below them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -41,6 +45,7 @@ ItemRole = Qt.ItemDataRole
 SEVERITIES = ("error", "warning", "note")
 ICONS = {"error": "strong", "warning": "caution", "note": "info"}
 ICON_SIZE, MARGIN = 16, 12
+MOST_ALIKE = 3  # problems of one kind that stand each on its own
 
 
 @dataclass(frozen=True)
@@ -51,33 +56,83 @@ class Heading:
     count: int
 
 
-def grouped(problems: tuple[Problem, ...]) -> list[Heading | Problem]:
-    """Problems under headings, the worst first; the order within a group stays."""
-    lines: list[Heading | Problem] = []
+@dataclass(frozen=True)
+class Fold:
+    """The line for many problems of one kind; ``first`` is one of them as an example."""
+
+    severity: str
+    code: str
+    count: int
+    first: Problem
+    opened: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells this fold from others."""
+        return self.severity, self.code
+
+
+Line: TypeAlias = "Heading | Fold | Problem"
+
+
+def grouped(
+    problems: tuple[Problem, ...], opened: frozenset[tuple[str, str]] = frozenset()
+) -> list[Line]:
+    """Problems under headings, the worst first; many of one kind in one line until it is opened."""
+    lines: list[Line] = []
     for severity in SEVERITIES:
         found = [problem for problem in problems if problem.severity == severity]
-        if found:
-            lines += [Heading(severity, len(found)), *found]
+        if not found:
+            continue
+        lines.append(Heading(severity, len(found)))
+        for code in dict.fromkeys(problem.code for problem in found):
+            alike = [problem for problem in found if problem.code == code]
+            if len(alike) <= MOST_ALIKE:
+                lines += alike
+                continue
+            fold = Fold(severity, code, len(alike), alike[0], (severity, code) in opened)
+            lines += [fold, *alike] if fold.opened else [fold]
     return lines
 
 
+def title_of(code: str) -> str:
+    """What a kind of problem is called."""
+    from metadesk.analysis.row_checks import ROW_CHECKS
+    from metadesk.table.validate import CHECKS
+
+    for catalogue in (CHECKS, ROW_CHECKS):
+        if code in catalogue:
+            return str(catalogue[code].title)
+    return code.replace("_", " ").capitalize()
+
+
 class ProblemsModel(QAbstractListModel):
-    """Headings and problems as rows of a list."""
+    """Headings, folds and problems as rows of a list."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.lines: list[Heading | Problem] = []
+        self.lines: list[Line] = []
+        self._opened: frozenset[tuple[str, str]] = frozenset()
         session.problems_changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Take the session's problems."""
-        lines = grouped(self._session.problems)
+        lines = grouped(self._session.problems, self._opened)
         if lines != self.lines:
             self.beginResetModel()
             self.lines = lines
             self.endResetModel()
+
+    def toggle(self, row: int) -> bool:
+        """Open or close the fold in a row; whether there is one."""
+        line = self.lines[row] if 0 <= row < len(self.lines) else None
+        if not isinstance(line, Fold):
+            return False
+        self._opened ^= {line.key}
+        self.refresh()
+        return True
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:
         """Headings and problems together."""
@@ -98,6 +153,8 @@ class ProblemsModel(QAbstractListModel):
         line = self.lines[index.row()]
         if isinstance(line, Heading):
             return self.heading(line) if role == ItemRole.DisplayRole else None
+        if isinstance(line, Fold):
+            return self.fold(line) if role == ItemRole.DisplayRole else None
         if role == ItemRole.DisplayRole:
             return line.sentence
         if role == ItemRole.ToolTipRole:
@@ -113,10 +170,14 @@ class ProblemsModel(QAbstractListModel):
         }
         return f"{words[line.severity]} ({line.count})"
 
+    def fold(self, line: Fold) -> str:
+        """The words of a fold."""
+        return self.tr("{0} ({1})").format(title_of(line.code), line.count)
+
     def problem(self, row: int) -> Problem | None:
-        """The problem in a row, None for a heading."""
+        """The problem in a row, None for a heading or a fold."""
         line = self.lines[row] if 0 <= row < len(self.lines) else None
-        return None if line is None or isinstance(line, Heading) else line
+        return None if line is None or isinstance(line, Heading | Fold) else line
 
 
 class ProblemDelegate(QStyledItemDelegate):
@@ -136,6 +197,7 @@ class ProblemDelegate(QStyledItemDelegate):
         t = tones()
         shades = {"error": t.strong, "warning": t.caution, "note": t.accent}
         self._icons = {key: icon(ICONS[key], shades[key]) for key in SEVERITIES}
+        self._chevrons = {True: icon("down", t.muted), False: icon("right", t.muted)}
         self._text, self._muted = QColor(t.text), QColor(t.muted)
         self._selection, self._rule = QColor(t.selection), QColor(t.line)
 
@@ -152,11 +214,24 @@ class ProblemDelegate(QStyledItemDelegate):
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, self._selection)
         place = rect.adjusted(MARGIN, 6, -MARGIN, -6)
+        if isinstance(line, Fold):
+            self._paint_fold(painter, place, line)
+            return
         self._icon(line.severity).paint(painter, place.left(), place.top(), ICON_SIZE, ICON_SIZE)
         text = place.adjusted(ICON_SIZE + 10, 0, 0, 0)
         self._paint_line(painter, text, line.sentence, self._font, self._text)
         below = text.adjusted(0, self._line, 0, 0)
         self._paint_line(painter, below, line.remedy, self._small, self._muted)
+
+    def _paint_fold(self, painter: QPainter, place: QRect, line: Fold) -> None:
+        self._icon(line.severity).paint(painter, place.left(), place.top(), ICON_SIZE, ICON_SIZE)
+        chevron = self._chevrons[line.opened]
+        side = place.left() + ICON_SIZE + 6
+        chevron.paint(painter, side, place.top(), ICON_SIZE, ICON_SIZE)
+        text = place.adjusted(2 * ICON_SIZE + 10, 0, 0, 0)
+        self._paint_line(painter, text, self._model.fold(line), self._bold, self._text)
+        below = text.adjusted(0, self._line, 0, 0)
+        self._paint_line(painter, below, line.first.sentence, self._small, self._muted)
 
     def _icon(self, severity: str) -> QIcon:
         return self._icons[severity]
@@ -216,8 +291,9 @@ class ProblemsPanel(QFrame):
 
     @property
     def count(self) -> int:
-        """How many errors and warnings there are; notes are no problem."""
-        return sum(1 for problem in self._session.problems if problem.severity != "note")
+        """How many lines of errors and warnings there are; notes are no problem."""
+        lines = grouped(self._session.problems)
+        return sum(not isinstance(line, Heading) and line.severity != "note" for line in lines)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the window into another palette or font."""
@@ -237,6 +313,9 @@ class ProblemsPanel(QFrame):
         self.count_changed.emit(self.count)
 
     def _go(self, index: QModelIndex) -> None:
+        if self.model.toggle(index.row()):
+            self.list.setCurrentIndex(self.model.index(index.row()))
+            return
         problem = self.model.problem(index.row())
         if problem is not None:
             self.cell_requested.emit(problem.row_id, problem.column_id)

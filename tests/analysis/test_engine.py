@@ -263,3 +263,16 @@ def test_a_model_of_counts_takes_moderators_and_leaves_rows_without_them_out(bcg
     fewer = run(spec, bcg.with_columns(columns))
     assert fewer.main.k == 12
     assert "'ablat'" in fewer.studies[0].reason
+
+
+def test_sentences_about_rows_that_differ_in_numbers_only_are_one_note() -> None:
+    table = make_table(
+        {"study": ["A", "B", "C"], "m1": [9.0, 8.0, 5.0], "s1": [1.0, 1.0, 1.0], "n1": [20] * 3,
+         "m2": [5.0, 4.5, 5.1], "s2": [1.0, 1.0, 1.0], "n2": [20] * 3},
+        {"study": "study", "m1": "m1i", "s1": "sd1i", "n1": "n1i", "m2": "m2i", "s2": "sd2i",
+         "n2": "n2i"},
+    )  # fmt: skip
+    said = [n.text for n in run(AnalysisSpec(measure="SMD"), table).notes if "SMD" in n.text]
+    assert len(said) == 1
+    assert said[0].startswith("A: An SMD of 3.92 is very large")
+    assert said[0].endswith("The same is to be said, with other numbers, of 1 more row: B.")

@@ -155,6 +155,32 @@ def test_every_catalogue_can_be_listed(what, capsys) -> None:
     assert what == "measures" or all(len(line.split()) >= 3 for line in lines)
 
 
+@pytest.mark.parametrize("what", ["checks", "models", "plots", "presets"])
+def test_keys_titles_and_sentences_of_a_list_stand_apart(what, capsys) -> None:
+    from metadesk.listing import _entries
+
+    main(["list", what])
+    lines = capsys.readouterr().out.splitlines()
+    for (key, title, sentence), line in zip(_entries(what), lines, strict=True):
+        assert line.startswith(f"{key}  ")
+        assert f"  {title}  " in line
+        assert line.endswith(sentence)
+
+
+def test_what_is_wrong_in_the_sheet_is_said_after_the_result(tmp_path, capsys) -> None:
+    book = tmp_path / "bad.csv"
+    book.write_text(
+        "Study,e1,n1,e2,n2\nAdams,3,50,7,52\nBaker,8,61,9,60\nChen,99,60,12,61\n"
+        "Dietz,5,40,,41\nEck,4,44,,45\n",
+        encoding="utf-8",
+    )
+    assert main(["analyse", str(book), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "Must be mended:\n  Row 3 (Chen): events in the treated group, 99, exceed" in said
+    assert "Worth a look:\n  Row 4 (Dietz) has no effect yet. 'e2' would give" in said
+    assert "(1 more like it)" in said
+
+
 def test_measures_are_listed_with_formula_needs_and_options(capsys) -> None:
     from metadesk.effects import MEASURES
 

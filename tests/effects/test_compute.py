@@ -128,8 +128,8 @@ def test_a_total_that_does_not_add_up_is_told():
 
 
 def test_a_lopsided_interval_is_told():
-    got = compute("OR", columns(est=2, lower=1.8, upper=4))
-    assert "is not symmetric about the estimate, 2" in got.notes[0][0]
+    got = compute("OR", columns(est=2.02, lower=1.81, upper=4.01))
+    assert "is not symmetric about the estimate, 2.02" in got.notes[0][0]
 
 
 def test_a_p_value_that_does_not_fit_the_interval_is_told():
@@ -261,3 +261,15 @@ def test_negative_means_have_a_ratio_but_no_coefficient_of_variation():
     means = columns(m1i=-8.1, sd1i=3.9, n1i=105, m2i=-8.5, sd2i=5.2, n2i=46)
     assert compute("ROM", means).reasons == (None,)
     assert "must both be above 0" in compute("CVR", means).reasons[0]
+
+
+def test_rounding_of_printed_numbers_makes_no_interval_lopsided():
+    got = compute("OR", columns(est=[1.71, 1.5], lower=[1.7, 1.4], upper=[1.8, 1.7]))
+    assert got.notes == ((), ())
+    exact = compute("OR", columns(est=[1.711, 1.5], lower=[1.701, 1.4], upper=[1.8002, 1.7]))
+    assert "not symmetric" in exact.notes[0][0]
+
+
+def test_an_interval_is_no_second_witness_beside_its_own_estimate():
+    got = compute("MD", columns(yi=-0.21, lower=-0.38, upper=-0.05))
+    assert got.notes == ((),)

@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtCore import Qt
 
-from metadesk.gui.problems import Heading, ProblemsPanel, grouped
+from metadesk.gui.problems import Fold, Heading, ProblemsPanel, grouped, title_of
 from metadesk.gui.session import Session
 from metadesk.table import make_table
 from metadesk.table.validate import Problem
@@ -99,3 +99,40 @@ def test_the_count_leaves_notes_out_and_goes_back_to_none(qtbot, session, panel)
 def test_every_widget_can_be_named_by_a_screen_reader(panel):
     assert panel.list.accessibleName()
     assert panel.accessibleName()
+
+
+def alike(count, code="same_label", severity="warning"):
+    return tuple(Problem(i, 0, severity, f"Row {i + 1}", code) for i in range(count))
+
+
+def test_many_problems_of_one_kind_stand_in_one_line_until_it_is_opened():
+    problems = (*alike(3, "off_by_ten"), *alike(12))
+    lines = grouped(problems)
+    assert [x.count for x in lines if isinstance(x, Fold)] == [12]
+    assert len(lines) == 1 + 3 + 1
+    opened = grouped(problems, frozenset({("warning", "same_label")}))
+    assert len(opened) == 1 + 3 + 1 + 12
+
+
+def test_a_fold_opens_with_a_click_and_closes_with_enter(qtbot, session, panel):
+    session.sheet.problems = alike(8)
+    session.problems_changed.emit()
+    assert panel.model.rowCount() == 2
+    assert panel.count == 1
+    index = panel.model.index(1)
+    assert index.data() == "Repeated study (8)"
+    qtbot.mouseClick(
+        panel.list.viewport(), Qt.MouseButton.LeftButton, pos=panel.list.visualRect(index).center()
+    )
+    assert panel.model.rowCount() == 10
+    with qtbot.waitSignal(panel.cell_requested):
+        panel.list.clicked.emit(panel.model.index(2))
+    panel.list.setCurrentIndex(panel.model.index(1))
+    qtbot.keyClick(panel.list, Qt.Key.Key_Return)
+    assert panel.model.rowCount() == 2
+
+
+@pytest.mark.parametrize("code", ["same_label", "no_effect", "ways_disagree", "reading"])
+def test_every_kind_of_problem_has_a_title(code):
+    assert title_of(code) != code
+    assert "_" not in title_of(code)

@@ -237,3 +237,39 @@ def test_errors_come_before_notes():
 def test_every_check_is_listed_with_a_title_and_a_sentence():
     assert len(CHECKS) >= 20
     assert all(check.title and check.sentence.endswith(".") for check in CHECKS)
+
+
+def test_a_standard_error_in_both_groups_is_one_finding():
+    (problem,) = found(MEANS, ROLES_MEANS, sd__5=0.18, sdc__5=0.17)
+    assert "the SDs of both groups, 0.18 and 0.17" in problem.sentence
+    assert problem.remedy.endswith("the SDs are 1.19 and 1.11.")
+
+
+def test_numbers_without_a_study_ask_for_its_name():
+    (problem,) = found(TWO_BY_TWO, ROLES_2X2, Study__3=None)
+    assert (problem.code, problem.row_id) == ("no_label", 3)
+    assert "Ctrl+D" in problem.remedy
+
+
+def test_repeated_studies_in_a_table_of_judgements_are_no_problem():
+    table = make_table(
+        {"Study": ["A", "A"], "D1": ["Low", "High"]}, {"Study": "study", "D1": "rob"}
+    )
+    assert validate(table) == ()
+
+
+def test_rows_of_different_measures_are_told():
+    columns = {**RATIO, "Effect measure": ["OR", "HR", "or"]}
+    (problem,) = found(columns, ROLES_RATIO)
+    assert problem.code == "mixed_measures"
+    assert "OR, HR" in problem.sentence
+    assert found({**RATIO, "Effect measure": ["OR", "or", "OR"]}, ROLES_RATIO) == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [("LEAD-2_Lira1.8", "LEAD-3_Lira1.8", False), ("White1992_cbt", "White1992_ct", True)],
+)
+def test_numbers_between_underscores_tell_studies_apart(one, other, near):
+    table = make_table({"Study": [one, other]}, {"Study": "study"})
+    assert codes(validate(table)) == (["near_label"] if near else [])

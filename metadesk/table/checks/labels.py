@@ -7,22 +7,26 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from metadesk.table.checks.look import Look, Problem, number, plain
+from metadesk.table.checks.look import Look, Problem, is_filled, number, plain
+from metadesk.table.roles import ROLES
 
 MANY = 400  # beyond this many labels only equal ones are looked for
 ALIKE = 0.9
+ABOUT_STUDIES = frozenset({"Study"})
 
 _ET_AL = re.compile(r"\bet\.? ?al\b\.?")
-_PART = re.compile(r"(?<=\d)[ _]([1-9]|[a-e])$")  # '2023_1'; 1981a and 1981b are two papers
+_PART = re.compile(r"(?<=\d) ([1-9]|[a-z]{1,5})$")  # '2023_1', '1992_cbt'; 1981a is a paper
 _LETTER = re.compile(r"(?<=\d)[a-e]$")
 _NUMBER = re.compile(r"\d+[a-z]{0,2}\b")
 _DIGITS = re.compile(r"[\d ]+")
-_NOT_WORDS = re.compile(r"[^\w]+")
+_NOT_WORDS = re.compile(r"[\W_]+")
 _ARMS = (("m2i", "sd2i", "n2i"), ("ci", "n2i"))
 
 
 def same_label(look: Look) -> Iterator[Problem]:
     """The same study in several rows of one outcome."""
+    if not _tells_effects(look):
+        return
     groups: dict[tuple[str, str], list[int]] = {}
     for row in look.rows:
         if _has_label(look, row):
@@ -38,6 +42,19 @@ def same_label(look: Look) -> Iterator[Problem]:
                 "multilevel model; if they are different studies, make the labels differ."
             )
             yield look.problem(rows[1], "study", "warning", "same_label", said, remedy)
+
+
+def no_label(look: Look) -> Iterator[Problem]:
+    """Rows with numbers that name no study, among rows that do."""
+    if look.column("study") is None:
+        return
+    named = {row for row in look.rows if _has_label(look, row)}
+    columns = [c for c in look.columns() if c.role and ROLES[c.role].group not in ABOUT_STUDIES]
+    for row in look.rows:
+        if named and row not in named and any(is_filled(c.cells[row]) for c in columns):
+            said = "the row has numbers but names no study."
+            remedy = "If it belongs to the study above, copy its name down (Ctrl+D); else type one."
+            yield look.problem(row, "study", "warning", "no_label", said, remedy)
 
 
 def near_label(look: Look) -> Iterator[Problem]:
@@ -74,6 +91,11 @@ def same_control(look: Look) -> Iterator[Problem]:
                 said = f"the same control group ({numbers}) stands in rows {_listed(rows)}."
                 remedy = "Combine the arms or divide the control group among the rows."
                 yield look.problem(rows[1], roles[-1], "warning", "same_control", said, remedy)
+
+
+def _tells_effects(look: Look) -> bool:
+    """Whether the sheet holds more than words about studies (judgements of bias repeat them)."""
+    return any(c.role and ROLES[c.role].group not in ABOUT_STUDIES for c in look.columns())
 
 
 def _has_label(look: Look, row: int) -> bool:

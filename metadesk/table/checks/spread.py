@@ -50,18 +50,47 @@ class _Cell(NamedTuple):
     sd: float
     n: float
 
+    @property
+    def as_sd(self) -> float:
+        """The SD, if what was entered is a standard error."""
+        return self.sd * math.sqrt(self.n)
+
 
 def _small_ones(look: Look, cells: list[_Cell]) -> Iterator[Problem]:
-    """The SDs whose value times the root of n fits the others better than the value does."""
+    """The SDs whose value times the root of n fits the others better than the value does.
+
+    Both groups of a study are one finding; beside a suspected SD a small one is suspected too.
+    """
     middle = median([cell.sd for cell in cells])
+    rows: dict[int, list[_Cell]] = {}
     for cell in cells:
-        ratio, as_sd = cell.sd / middle, cell.sd * math.sqrt(cell.n)
-        far = ratio < FAR_BELOW and abs(math.log(as_sd / middle)) < abs(math.log(ratio))
-        close = ratio < BELOW and cell.n >= 9 and abs(as_sd / middle - 1) < NEAR
-        if far or close:
-            said = (
-                f"{called(cell.role)}, {number(cell.sd)}, looks like a standard error: "
-                f"the other SDs are about {middle:.3g}."
+        rows.setdefault(cell.row, []).append(cell)
+    for row, groups in rows.items():
+        if any(_suspected(cell, middle) for cell in groups):
+            small = [cell for cell in groups if cell.sd < BELOW * middle]
+            yield look.problem(
+                row, small[0].role, "warning", "sd_looks_like_se", *_said(small, middle)
             )
-            remedy = f"Look it up; if it is a standard error, the SD is {as_sd:.3g}."
-            yield look.problem(cell.row, cell.role, "warning", "sd_looks_like_se", said, remedy)
+
+
+def _suspected(cell: _Cell, middle: float) -> bool:
+    """Whether an SD is far below the usual one and near it as a standard error."""
+    ratio, as_sd = cell.sd / middle, cell.as_sd / middle
+    far = ratio < FAR_BELOW and abs(math.log(as_sd)) < abs(math.log(ratio))
+    return far or (ratio < BELOW and cell.n >= 9 and abs(as_sd - 1) < NEAR)
+
+
+def _said(small: list[_Cell], middle: float) -> tuple[str, str]:
+    """The sentence about one group or both, and what would mend it."""
+    others = f"the other SDs are about {middle:.3g}."
+    if len(small) == 1:
+        said = f"{called(small[0].role)}, {number(small[0].sd)}, looks like a standard error: "
+        would = f"Look it up; if it is a standard error, the SD is {small[0].as_sd:.3g}."
+        return said + others, would
+    one, other = small
+    said = f"the SDs of both groups, {number(one.sd)} and {number(other.sd)}, look like standard "
+    would = (
+        f"Look them up; if they are standard errors, the SDs are {one.as_sd:.3g} and "
+        f"{other.as_sd:.3g}."
+    )
+    return f"{said}errors: {others}", would

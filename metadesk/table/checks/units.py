@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from metadesk.table.checks.look import Look, Problem, called, is_filled, median, number
-from metadesk.table.table import shown
+from metadesk.table.table import TableColumn, shown
 
 TENFOLD = 10.0
 ENOUGH = 5
 
+MEASURE_COLUMN = re.compile(
+    r"\b(effect|outcome|summary)[ _]measure|measure of the|^sm$|^measure$", re.IGNORECASE
+)
+MEASURE_WORDS = frozenset({"or", "aor", "rr", "arr", "hr", "ahr", "irr", "rd", "md", "smd"})
 _UNIT = re.compile(r"units?\b", re.IGNORECASE)
 _SAME = {"mcg": "µg", "ug": "µg", "μg": "µg"}
 
@@ -22,12 +26,7 @@ def mixed_units(look: Look) -> Iterator[Problem]:
     for column in look.table.columns:
         if not _UNIT.match(column.name):
             continue
-        by_outcome: dict[str, dict[str, int]] = {}
-        for row in look.rows:
-            if is_filled(column.cells[row]):
-                unit = _unit(shown(column.cells[row]))
-                by_outcome.setdefault(look.outcome(row), {}).setdefault(unit, row)
-        for outcome, units in by_outcome.items():
+        for outcome, units in _by_outcome(look, column, _unit).items():
             if len(units) > 1:
                 row = sorted(units.values())[1]
                 named = look.table.with_role("outcome")
@@ -39,6 +38,27 @@ def mixed_units(look: Look) -> Iterator[Problem]:
                 remedy = "Convert them to one unit, or use the standardised mean difference."
                 row_id = look.table.row_ids[row]
                 yield Problem(row_id, column.id, "warning", sentence, "mixed_units", remedy)
+
+
+def mixed_measures(look: Look) -> Iterator[Problem]:
+    """Rows of different effect measures; one average of them is of nothing."""
+    if look.column("est") is None and look.column("yi") is None:
+        return
+    for column in look.table.columns:
+        if not MEASURE_COLUMN.search(column.name):
+            continue
+        for named in _by_outcome(look, column, _measure).values():
+            if len(named) > 1 and not all(name.startswith("?") for name in named):
+                row = sorted(named.values())[1]
+                listed = ", ".join(name.lstrip("?").upper() for name in named)
+                where = f"{look.where(row)}, {column.name}"
+                sentence = f"{where}: the rows are of different measures, {listed}."
+                remedy = (
+                    "Pool each measure on its own; odds ratio, risk ratio and hazard ratio agree "
+                    "only where events are rare."
+                )
+                row_id = look.table.row_ids[row]
+                yield Problem(row_id, column.id, "warning", sentence, "mixed_measures", remedy)
 
 
 def off_by_ten(look: Look) -> Iterator[Problem]:
@@ -63,6 +83,24 @@ def off_by_ten(look: Look) -> Iterator[Problem]:
                 )
                 remedy = "Look for a slipped decimal point or another unit."
                 yield look.problem(row, role, "warning", "off_by_ten", said, remedy)
+
+
+def _by_outcome(
+    look: Look, column: TableColumn, reading: Callable[[str], str]
+) -> dict[str, dict[str, int]]:
+    """What stands in a column, by outcome, each with the first row in which it stands."""
+    found: dict[str, dict[str, int]] = {}
+    for row in look.rows:
+        if is_filled(column.cells[row]):
+            word = reading(shown(column.cells[row]))
+            found.setdefault(look.outcome(row), {}).setdefault(word, row)
+    return found
+
+
+def _measure(text: str) -> str:
+    """A measure in one spelling; what is none begins with a question mark."""
+    word = text.strip().lower()
+    return word if word in MEASURE_WORDS else f"?{word}"
 
 
 def _unit(text: str) -> str:
