@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ _ONE_UNIT = re.compile(
 )
 SPREAD = 6.0
 """SDs of studies that differ by more than this factor come from different scales."""
+LEVELS, LEVELS_SPREAD = 3.0, 2.0
+"""So do means that differ by the first factor while the SDs differ by the second."""
 MOST_ROWS = 5000  # a suggestion need not read more of a very long sheet
 
 
@@ -215,15 +218,24 @@ def _two_means(roles: Mapping[str, str], table: StudyTable | None, outcome: str)
     names = [roles["m1i"], roles["m2i"], table.name, name]
     if units or any(_ONE_UNIT.search(_words(name)) for name in names):
         return plain
-    times = _times_apart(_spreads(table, roles, rows))
-    if times > SPREAD:
+    spreads = _both_groups(table, roles, rows, ("sd1i", "sd2i"))
+    levels = _both_groups(table, roles, rows, ("m1i", "m2i"))
+    times, apart = _times_apart(spreads), _times_apart(levels)
+    # means of changes lie near zero and differ many-fold in one unit; only levels tell of scales
+    levels_tell = bool(levels) and statistics.median(levels) > statistics.median(spreads or [0.0])
+    what, most = ("SDs", times) if times > SPREAD else ("means", apart)
+    if times > SPREAD or (levels_tell and apart >= LEVELS and times >= LEVELS_SPREAD):
         return Suggestion(
             "SMD",
-            f"The studies' SDs differ up to {times:.0f}-fold, so they seem to use different "
-            "scales: standardised mean difference. Choose the mean difference if all measured in "
-            "one unit.",
+            f"The studies' {what} differ up to {most:.0f}-fold, so they seem to use "
+            "different scales: standardised mean difference. Choose the mean difference if all "
+            "measured in one unit.",
         )
-    return plain
+    return Suggestion(
+        "MD",
+        "Means and SDs in two groups: mean difference. Choose the standardised mean difference if "
+        "the studies used different scales.",
+    )
 
 
 def _rows_of(table: StudyTable, wanted: str) -> tuple[str, list[int]]:
@@ -246,9 +258,11 @@ def _units(table: StudyTable, rows: list[int]) -> tuple[str, ...]:
     return ()
 
 
-def _spreads(table: StudyTable, roles: Mapping[str, str], rows: list[int]) -> list[float]:
-    """The geometric mean of both groups' SDs, study by study."""
-    columns = [c for role in ("sd1i", "sd2i") if (c := _column(table, roles.get(role)))]
+def _both_groups(
+    table: StudyTable, roles: Mapping[str, str], rows: list[int], pair: tuple[str, str]
+) -> list[float]:
+    """The geometric mean of both groups' values, study by study, where both are positive."""
+    columns = [c for role in pair if (c := _column(table, roles.get(role)))]
     if len(columns) < 2:
         return []
     pairs = ([number_in(c.cells[i]) for c in columns] for i in rows)

@@ -210,7 +210,8 @@ class _Work:
             if len(less) < len(self.entry.routes[j].needs)
         ]
         if not partly:
-            needed = _listed([f"{n.title} ({n.role})" for n in self.entry.needs])
+            there = (r.needs for r in self.entry.routes if set(r.roles) <= self.columns.keys())
+            needed = _listed([f"{n.title} ({n.role})" for n in next(there, self.entry.needs)])
             return f"The row has no values for {self.entry.short}; it needs {needed}."
         less = lacking[min(partly)[-1]]
         return f"Missing: {_listed([f'{n.title} ({n.role})' for n in less])}."

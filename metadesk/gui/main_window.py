@@ -447,7 +447,7 @@ class MainWindow(QMainWindow):
         self.tabs.setTabText(0, self.tr("Plots") if trial else self.tr("Forest plot"))
 
     def _count_problems(self) -> None:
-        count = len(self.session.problems)
+        count = self.problems.count
         words = self.tr("Problems")
         self.tabs.setTabText(2, f"{words} ({count})" if count else words)
 

@@ -91,3 +91,22 @@ def test_columns_that_hold_nothing_in_the_rows_analysed_do_not_speak() -> None:
     )  # fmt: skip
     assert suggest_for(table, "x").measure == "RR"
     assert suggest_for(table, "y").measure == "MD"
+
+
+def levels(means_, sds):
+    k = len(sds)
+    return make_table(
+        {"m1": means_, "sd1": sds, "n1": [20] * k, "m2": means_, "sd2": sds, "n2": [20] * k}, ROLES
+    )
+
+
+def test_means_on_levels_far_apart_suggest_the_standardised_difference() -> None:
+    found = suggest_for(levels([6.0, 7.0, 20.0, 21.0, 22.0, 24.0], [2.0, 4.1, 9.0, 8.0, 9.0, 9.5]))
+    assert found.measure == "SMD"
+    assert "means differ up to 3-fold" in found.reason
+
+
+def test_means_of_changes_near_zero_do_not_tell_of_scales() -> None:
+    found = suggest_for(levels([0.4, 1.1, 1.5, 3.0, 5.3, 7.7], [5.2, 5.6, 6.0, 7.4, 9.9, 15.2]))
+    assert found.measure == "MD"
+    assert "if the studies used different scales" in found.reason

@@ -132,7 +132,7 @@ class MeasureBox(QWidget):
             self._sentence.setText(reason)
             return
         measure = MEASURES[key]
-        self._sentence.setText(measure.sentence)
+        self._sentence.setText("\n".join(filter(None, (measure.sentence, reason))))
         self._sentence.setToolTip(f"{measure.formula}\n{measure.citation.full}")
 
     def _show_form(self, key: str, options: dict[str, Any]) -> None:
