@@ -186,6 +186,20 @@ def dtocles(d: ArrayLike) -> FloatVector:
     return np.asarray(special.ndtr(_floats(d) / math.sqrt(2.0)))
 
 
+def dtobesd(d: ArrayLike) -> FloatVector:
+    """Success rate of group 1 in a table of two equal groups and outcomes with the same effect.
+
+    ``½ + r/2`` with ``r = d/√(d² + 4)`` (binomial effect size display, Rosenthal & Rubin 1982).
+    """
+    x = _floats(d)
+    return np.asarray(0.5 + 0.5 * x / np.hypot(x, 2.0))
+
+
+def dtomd(d: ArrayLike, sd: float) -> FloatVector:
+    """Mean difference on a scale with this standard deviation."""
+    return np.asarray(_floats(d) * sd)
+
+
 def clestod(a: ArrayLike) -> FloatVector:
     """Standardised mean difference of a probability of superiority."""
     return np.asarray(math.sqrt(2.0) * special.ndtri(_floats(a)))
@@ -340,6 +354,7 @@ TRANSFORMS: dict[str, Transformation] = {
     "pft": pft, "ipft": ipft, "ipft.hm": ipft_hm, "isqrt": isqrt, "irft": irft, "iirft": iirft,
     "ahw": ahw, "iahw": iahw, "iahw.int": iahw_int, "abt": abt, "iabt": iabt, "iabt.int": iabt_int,
     "dtou1": dtou1, "dtou2": dtou2, "dtou3": dtou3, "dtoovl": dtoovl, "dtocles": dtocles,
+    "dtobesd": dtobesd, "dtomd": dtomd,
     "clestod": clestod, "dtorpb": dtorpb, "rpbtod": rpbtod, "dtorbis": dtorbis,
     "rpbtorbis": rpbtorbis, "dtolnor": dtolnor_logistic, "dtolnor.logis": dtolnor_logistic,
     "dtolnor.norm": dtolnor_normal, "lnortod": lnortod_logistic,

@@ -132,3 +132,9 @@ def test_transformations_are_found_by_the_fields_names():
     assert transformation("transf.ilogit") is TRANSFORMS["ilogit"]
     with pytest.raises(SpecProblem, match=r"no transformation 'transf\.magic'"):
         transformation("transf.magic")
+
+
+def test_the_effect_size_display_and_a_known_scale_agree_with_hand_computed_values():
+    # d = 1.5: r = 1.5/2.5 = 0.6, success rate (1 + r)/2.
+    assert float(TRANSFORMS["dtobesd"](1.5)) == pytest.approx(0.8, abs=1e-15)
+    assert float(transformation("transf.dtomd")(-0.4, 12.5)) == pytest.approx(-5.0, abs=1e-14)

@@ -126,7 +126,7 @@ def pooled_counts(
     yi, vi = q_about[0][good], q_about[1][good]
     about = float((((yi - b) ** 2) / vi).sum())
     df = float(yi.size - 1)
-    stat = b / se
+    stat = b / se if se > 0.0 else math.nan  # a difference where no study has an event
     half = float(quantile(level)) * se
     one = np.array
     table = Coefficients(

@@ -105,3 +105,10 @@ def test_one_table_says_nothing_about_a_common_odds_ratio():
     fit = fit_mantel_haenszel(MantelHaenszel(), arms("OR", [4, 20, 7, 20]))
     assert np.isnan(fit.extra["tarone"].p)
     assert np.isnan(fit.extra["breslow_day"].p)
+
+
+def test_a_difference_of_rates_without_any_event_is_zero_without_a_test():
+    fit = fit_mantel_haenszel(MantelHaenszel(), arms("IRD", [0, 18.4, 0, 21.3]))
+    assert fit.pooled.value == 0.0
+    assert fit.pooled.se == 0.0
+    assert np.isnan(fit.pooled.p)

@@ -324,7 +324,8 @@ def mixed_of(spec: dict[str, Any], **more: Any) -> MixedEffects:
 
 
 def omnibus(fit: FitResult) -> dict[str, Any]:
-    return wald_entries(fit.omnibus[0])
+    """The test of the moderators; of the mean, where all of them are redundant."""
+    return wald_entries(fit.omnibus[0] if fit.omnibus else wald_of_coefficients(fit, [0]))
 
 
 @runs("reg")
@@ -573,7 +574,12 @@ def backtransformed(case: Case) -> dict[str, Any]:
     ends = {"pred": c.b[0], "ci_lb": c.ci_lb[0], "ci_ub": c.ci_ub[0], **predicted(fit, "test")}
     change = transformation(case.spec["transform"])
     more = transform_arguments(case, fit, change, rows)
-    return {name: float(change(value, **more)) for name, value in ends.items()}
+    found = {name: float(change(value, **more)) for name, value in ends.items()}
+    for lower in ("ci_lb", "pi_lb"):  # a falling transformation turns an interval round
+        upper = lower.replace("_lb", "_ub")
+        if lower in found:
+            found[lower], found[upper] = sorted((found[lower], found[upper]))
+    return found
 
 
 def transform_arguments(
@@ -585,6 +591,9 @@ def transform_arguments(
         return {}
     if "tau2" in text:
         return {"tau2": fit.heterogeneity.tau2}
+    number = re.fullmatch(r"(?:list\(\w+=)?([-\d.e]+)\)?", text)
+    if number:
+        return {list(inspect.signature(change).parameters)[1]: float(number.group(1))}
     column = case.column(text.split("dat$")[1].rstrip(")"))
     value = harmonic_mean(column) if text.startswith("1/mean") else column
     name = list(inspect.signature(change).parameters)[1]
