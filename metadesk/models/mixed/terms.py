@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -52,26 +53,38 @@ class DesignMatrix:
     ``term_of`` gives for each kept column the position of its term in ``terms`` (-1: intercept).
     ``aliased`` names the columns that were left out because those before them say the same. Where
     all terms are levels, ``distinct`` holds the different rows and ``cell`` says which of them each
-    row is: ``X = distinct[cell]``.
+    row is: ``X = distinct[cell]``; else ``distinct`` holds all rows and ``cell`` is None.
     """
 
-    X: FloatMatrix
+    distinct: FloatMatrix
+    cell: IntVector | None
     names: tuple[str, ...]
     term_of: IntVector
     terms: tuple[Term, ...]
     levels: tuple[tuple[str, ...], ...]
     aliased: tuple[str, ...]
-    distinct: FloatMatrix | None = None
-    cell: IntVector | None = None
+
+    @cached_property
+    def X(self) -> FloatMatrix:
+        """One row a row of the model."""
+        return self.distinct if self.cell is None else self.distinct[self.cell]
+
+    def times(self, beta: FloatVector) -> FloatVector:
+        """``Xβ``."""
+        found = self.distinct @ beta
+        return np.asarray(found if self.cell is None else found[self.cell])
 
     def orthonormal(self) -> tuple[FloatMatrix, FloatMatrix]:
-        """Q and R with ``X = QR`` and a positive diagonal of R."""
-        if self.distinct is None or self.cell is None:
-            Q, R = np.linalg.qr(self.X)
+        """Q and R with ``X = QR`` and a positive diagonal of R.
+
+        Q has a row for each row of ``distinct``; those of the model are ``Q[cell]``.
+        """
+        if self.cell is None:
+            Q, R = np.linalg.qr(self.distinct)
         else:
             weight = np.sqrt(np.bincount(self.cell))[:, None]
             Q, R = np.linalg.qr(self.distinct * weight)
-            Q = (Q / weight)[self.cell]
+            Q = Q / weight
         signs = np.where(np.diag(R) < 0, -1.0, 1.0)
         return Q * signs, R * signs[:, None]
 
@@ -192,22 +205,20 @@ def _design(
     if cell is None:
         full = _joined([b.values for b in blocks], len(rows), intercept)
         kept, lost = independent_columns(full)
-        X, distinct = full[:, kept] if lost else full, None
+        distinct = full[:, kept] if lost else full
     else:
         tables = [b.table[b.codes[first]] for b in blocks if b.codes is not None]
         distinct = _joined(tables, len(first), intercept)
         kept, lost = independent_columns(distinct * np.sqrt(np.bincount(cell))[:, None])
         distinct = distinct[:, kept] if lost else distinct
-        X = distinct[cell]
     return DesignMatrix(
-        X=X,
+        distinct=distinct,
+        cell=cell,
         names=tuple(names[j] for j in kept),
         term_of=np.array([term_of[j] for j in kept], dtype=np.int64),
         terms=fixed,
         levels=tuple(b.levels for b in blocks),
         aliased=tuple(names[j] for j in lost),
-        distinct=distinct,
-        cell=cell,
     )
 
 

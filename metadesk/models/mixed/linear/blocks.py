@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,31 +19,38 @@ LARGEST_BLOCK = 400
 class Blocks:
     """Independent blocks of rows and where each random effect stands within its block.
 
-    ``order`` sorts rows by block, ``starts`` are the first rows of the blocks in that order.
-    ``local`` gives, for every grouping factor, the position of a level inside its block.
+    ``of_row`` numbers the blocks from 0; ``local`` gives, for every grouping factor, the position
+    of a level inside its block.
     """
 
     of_row: IntVector
-    order: IntVector
-    starts: IntVector
     local: tuple[IntVector, ...]
     most: tuple[int, ...]
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Number of blocks."""
-        return len(self.starts)
+        return int(self.of_row.max()) + 1
+
+    @cached_property
+    def order(self) -> IntVector:
+        """Rows sorted by block."""
+        of_row = self.of_row
+        sorted_already = bool((of_row[1:] >= of_row[:-1]).all())
+        return np.arange(len(of_row)) if sorted_already else np.argsort(of_row, kind="stable")
+
+    @cached_property
+    def starts(self) -> IntVector:
+        """First row of each block in that order."""
+        return np.flatnonzero(np.diff(self.of_row[self.order], prepend=-1))
 
 
 def find_blocks(groups: tuple[RandomColumns, ...], n: int) -> Blocks:
     """Find the sets of rows that share no random effect with other rows."""
     of_row = _joined(groups, n)
-    sorted_already = bool((of_row[1:] >= of_row[:-1]).all())
-    order = np.arange(n) if sorted_already else np.argsort(of_row, kind="stable")
-    starts = np.flatnonzero(np.diff(of_row[order], prepend=-1))
     if len(groups) == 1:
         one_each = np.zeros(len(groups[0].factor.levels), dtype=np.int64)
-        return Blocks(of_row, order, starts, (one_each,), (1,))
+        return Blocks(of_row, (one_each,), (1,))
     local, most = [], []
     for g in groups:
         block_of = np.zeros(len(g.factor.levels), dtype=np.int64)
@@ -56,7 +64,7 @@ def find_blocks(groups: tuple[RandomColumns, ...], n: int) -> Blocks:
         position[by_block] = within
         local.append(position)
         most.append(int(counts.max()))
-    return Blocks(of_row, order, starts, tuple(local), tuple(most))
+    return Blocks(of_row, tuple(local), tuple(most))
 
 
 def _joined(groups: tuple[RandomColumns, ...], n: int) -> IntVector:
@@ -99,6 +107,8 @@ def block_columns(groups: tuple[RandomColumns, ...], blocks: Blocks, n: int) -> 
             f"The random terms reach across {q} levels at once; nest them in persons (for example "
             f"'subject:cycle') or make the crossed factor a fixed term."
         )
+    if len(groups) == 1:
+        return groups[0].Z
     Z = np.zeros((n, q))
     rows = np.arange(n)
     offset = 0

@@ -11,6 +11,7 @@ from metadesk.models.mixed.columns import Factor
 from metadesk.models.mixed.linear.blocks import Blocks, find_blocks
 from metadesk.models.mixed.linear.moments import Component, Moments
 from metadesk.models.mixed.linear.random_intercept import RandomInterceptCovariance
+from metadesk.models.mixed.linear.rows import Rows
 from metadesk.models.mixed.random_columns import RandomColumns
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
@@ -41,7 +42,7 @@ class CompoundSymmetryCovariance(_NoRandomEffects):
     def __init__(self, subject: Factor, X: FloatMatrix) -> None:
         ones = np.ones((len(X), 1))
         persons = RandomColumns("subject", subject, ("(Intercept)",), ones)
-        self._levels = RandomInterceptCovariance((persons,), X)
+        self._levels = RandomInterceptCovariance((persons,), Rows(X))
         self.n, self.P = X.shape
         self.blocks = self._levels.blocks
         self.floors: dict[int, float] = {}

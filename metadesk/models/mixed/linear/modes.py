@@ -55,10 +55,7 @@ def random_effects(
         covariance.groups, covariance.components, blocks.local, blocks.most, strict=False
     ):
         block_of = np.zeros(component.n_levels, dtype=np.int64)
-        number = np.empty(len(blocks.of_row), dtype=np.int64)
-        lengths = np.diff(np.append(blocks.starts, len(blocks.order)))
-        number[blocks.order] = np.repeat(np.arange(blocks.count), lengths)
-        block_of[g.factor.codes] = number
+        block_of[g.factor.codes] = blocks.of_row
         size = component.size
         at = offset + local[:, None] * size + np.arange(size)
         here = spread[block_of[:, None, None], at[:, :, None], at[:, None, :]] * scale**2

@@ -13,6 +13,7 @@ from metadesk.models.mixed.linear.marginal import CompoundSymmetryCovariance, Un
 from metadesk.models.mixed.linear.newton import Optimum
 from metadesk.models.mixed.linear.random_intercept import RandomInterceptCovariance
 from metadesk.models.mixed.linear.residuals import Autoregressive, ByStratum
+from metadesk.models.mixed.linear.rows import Rows, orthonormal
 from metadesk.models.mixed.linear.whitened import WhitenedCovariance
 from metadesk.models.mixed.linear.woodbury import RandomEffectsCovariance
 from metadesk.models.mixed.options import LinearMixed
@@ -76,8 +77,7 @@ def linear_problem(spec: LinearMixed, data: TrialData) -> LinearProblem:
     needed += _residual_columns(spec, data)
     frame = build_frame(data, fixed, tuple(needed))
     y = _transformed(spec, frame)
-    X = frame.design.X
-    n, p = X.shape
+    n, p = len(frame), len(frame.design.names)
     if n <= p:
         raise DataProblem(
             f"{n} rows cannot carry {p} coefficients; leave out terms or add observations."
@@ -98,33 +98,27 @@ def linear_problem(spec: LinearMixed, data: TrialData) -> LinearProblem:
                 f"Every row is its own level of '{g.group}', so its variation cannot be told from "
                 f"the residual; choose a grouping with repeated rows."
             )
-    _check_identified(spec, groups, X)
-    Q, R = frame.design.orthonormal()
-    first = Q.T @ y
-    r = y - Q @ first
-    again = Q.T @ r
-    r, first = r - Q @ again, first + again
-    scale = math.sqrt(float(r @ r) / (n - p))
-    if scale <= 1e-12 * max(1.0, float(np.abs(y).max())):
+    _check_identified(spec, frame, groups)
+    unit = orthonormal(frame.design, y)
+    if unit.scale <= 1e-12 * max(1.0, float(np.abs(y).max())):
         raise DataProblem(
             "The fixed terms explain the outcome without any rest, so no error can be estimated; "
             "leave out terms or check for copied rows."
         )
-    augmented = np.column_stack([Q, r / scale])
-    offset = np.linalg.solve(R, first)
-    return LinearProblem(
-        frame, y, _covariance(spec, frame, groups, augmented), R, scale, np.asarray(offset), groups
-    )
+    covariance = _covariance(spec, frame, groups, unit.rows)
+    return LinearProblem(frame, y, covariance, unit.R, unit.scale, unit.offset, groups)
 
 
-def _check_identified(spec: LinearMixed, groups: tuple[RandomColumns, ...], X: FloatMatrix) -> None:
+def _check_identified(
+    spec: LinearMixed, frame: ModelFrame, groups: tuple[RandomColumns, ...]
+) -> None:
     """Refuse random effects that the residual can stand in for, row by row."""
     for g in groups:
         most = int(np.bincount(g.factor.codes).max())
         m = len(g.factor.levels)
-        if X.shape[1] >= m:
+        if len(frame.design.names) >= m:
             levels = (g.factor.codes[:, None] == np.arange(m)).astype(float)
-            Q, _ = np.linalg.qr(X)
+            Q, _ = np.linalg.qr(frame.design.X)
             if np.abs(levels - Q @ (Q.T @ levels)).max() < 1e-8:
                 raise NotEstimable(
                     f"The fixed terms already tell the {m} levels of '{g.group}' apart, so no "
@@ -192,12 +186,13 @@ def _transformed(spec: LinearMixed, frame: ModelFrame) -> FloatVector:
 
 
 def _covariance(
-    spec: LinearMixed, frame: ModelFrame, groups: tuple[RandomColumns, ...], X: FloatMatrix
+    spec: LinearMixed, frame: ModelFrame, groups: tuple[RandomColumns, ...], rows: Rows
 ) -> AnyCovariance:
     if spec.residual == "independent" and RandomInterceptCovariance.fits(groups):
-        return RandomInterceptCovariance(groups, X)
+        return RandomInterceptCovariance(groups, rows)
     if spec.residual == "independent" and groups:
-        return RandomEffectsCovariance(groups, X)
+        return RandomEffectsCovariance(groups, rows)
+    X = rows.dense
     persons = frame.factor(_subject(frame))
     match spec.residual:
         case "cs":

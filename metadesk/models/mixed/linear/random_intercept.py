@@ -8,6 +8,8 @@ inside a bracket.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from metadesk.models.mixed.linear.moments import Criterion, Moments
@@ -149,8 +151,9 @@ def maximise_intercept(
     turns = np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0))
     steps, t = 1, 0.0
     if len(turns):
-        lowest = int(turns[np.argmin(np.minimum(values[turns], values[turns + 1]))])
-        t, steps = _root(profile, float(grid[lowest]), float(grid[lowest + 1]), slopes[lowest])
+        at = int(turns[np.argmin(np.minimum(values[turns], values[turns + 1]))])
+        ends = slice(at, at + 2)
+        t, steps = _root(profile, grid[ends], values[ends], slopes[ends])
         if slopes[0] >= 0 and profile.slopes(np.array([t]))[0][0] >= values[0]:
             t = 0.0
     residual = profile.at(t)[2]
@@ -158,9 +161,12 @@ def maximise_intercept(
     return _optimum(covariance, n, restricted, theta, steps)
 
 
-def _root(profile: _Profile, low: float, high: float, slope: float) -> tuple[float, int]:
+def _root(
+    profile: _Profile, ends: FloatVector, values: FloatVector, slopes: FloatVector
+) -> tuple[float, int]:
     """Newton steps on the score between two places where it changes its sign."""
-    t = low + 0.5 * (high - low) if slope < 0 else low
+    low, high = float(ends[0]), float(ends[1])
+    t = _lowest_of_cubic(ends, values, slopes)
     for steps in range(1, MOST_STEPS):
         g, curve, _ = profile.at(t)
         if g < 0:
@@ -170,10 +176,20 @@ def _root(profile: _Profile, low: float, high: float, slope: float) -> tuple[flo
         moved = t - g / curve if curve > 0 else 0.5 * (low + high)
         if not low < moved < high:
             moved = 0.5 * (low + high)
-        if abs(moved - t) <= 4e-16 * max(1.0, t) or (abs(moved - t) < 1e-9 and curve > 0):
+        if abs(moved - t) <= 4e-16 * max(1.0, t) or (abs(moved - t) < 3e-8 and curve > 0):
             return moved, steps
         t = moved
     return t, MOST_STEPS
+
+
+def _lowest_of_cubic(ends: FloatVector, values: FloatVector, slopes: FloatVector) -> float:
+    """Where the cubic through two values and slopes, falling then rising, is lowest."""
+    (a, b), (fa, fb), (ga, gb) = ends.tolist(), values.tolist(), slopes.tolist()
+    bend = ga + gb - 3 * (fa - fb) / (a - b)
+    root = math.sqrt(max(bend * bend - ga * gb, 0.0))
+    width = gb - ga + 2 * root
+    t = b - (b - a) * (gb + root - bend) / width if width > 0 else 0.5 * (a + b)
+    return float(t if a < t < b else 0.5 * (a + b))
 
 
 def _optimum(

@@ -65,7 +65,7 @@ def summarise(
     random = random_effects(problem.covariance, optimum, problem.R, problem.scale)
     components = variance_components(problem, optimum, spec, progress)
     own = _individual(problem, optimum, random, effects.beta, effects.C)
-    fitted = design.X @ effects.beta
+    fitted = design.times(effects.beta)
     shrunken = fitted + _random_part(problem, random)
     loglik = problem.loglik(optimum, restricted)
     boundary = tuple(c.title for c in components if c.at_boundary)
@@ -209,7 +209,8 @@ def _individual(
 def _random_part(problem: LinearProblem, random: tuple[RandomEffects, ...]) -> FloatVector:
     part = np.zeros(problem.n)
     for g, effects in zip(problem.groups, random, strict=True):
-        part += np.einsum("it,it->i", g.Z, effects.modes[g.factor.codes])
+        own = effects.modes[g.factor.codes]
+        part += own[:, 0] if effects.terms == ("(Intercept)",) else np.einsum("it,it->i", g.Z, own)
     return part
 
 

@@ -18,6 +18,7 @@ from metadesk.models.mixed.linear.blocks import (
     find_blocks,
 )
 from metadesk.models.mixed.linear.moments import Moments
+from metadesk.models.mixed.linear.rows import Rows
 from metadesk.models.mixed.random_columns import RandomColumns
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
@@ -27,8 +28,8 @@ class RandomEffectsCovariance:
 
     linear = True
 
-    def __init__(self, groups: tuple[RandomColumns, ...], X: FloatMatrix) -> None:
-        n, P = X.shape
+    def __init__(self, groups: tuple[RandomColumns, ...], rows: Rows) -> None:
+        n, P = rows.n, rows.P
         self.components = components_of(groups)
         names = [
             f"{c.group}: {c.terms[a]}" + ("" if a == b else f", {c.terms[b]}")
@@ -41,29 +42,31 @@ class RandomEffectsCovariance:
         self.blocks = find_blocks(groups, n)
         self.Z = block_columns(groups, self.blocks, n)
         self.E = np.array(derivative_blocks(self.components, self.blocks.most))
-        self.everything = X.T @ X
-        self._gather(X)
+        self.everything = rows.gram()
+        K, A = self._products(rows)
+        self._gather(K, A)
 
-    def _gather(self, X: FloatMatrix) -> None:
-        order, starts = self.blocks.order, self.blocks.starts
-        Z = self.Z
+    def _products(self, rows: Rows) -> tuple[FloatMatrix, FloatMatrix]:
+        """Z'Z and Z'X̃ of every block."""
+        Z, q = self.Z, self.Z.shape[1]
+        if q == 1 and bool((Z == 1.0).all()):
+            counts = np.bincount(self.blocks.of_row).astype(float)
+            sums = rows.block_sums(self.blocks.of_row, self.blocks.count)
+            return counts[:, None, None], sums[:, None, :]
+        order, starts, X = self.blocks.order, self.blocks.starts, rows.dense
         if order[0] != 0 or (np.diff(order) < 0).any():
             Z, X = Z[order], X[order]
-        q = Z.shape[1]
-        if q == 1 and bool((Z == 1.0).all()):
-            K = np.diff(starts, append=self.n).astype(float)[:, None, None]
-            A = np.add.reduceat(X, starts, axis=0)[:, None, :]
-        elif q == 1:
-            K = np.add.reduceat(Z[:, 0] ** 2, starts)[:, None, None]
-            A = np.add.reduceat(Z * X, starts, axis=0)[:, None, :]
-        elif q <= 24:
+        if q <= 24:
             K = np.add.reduceat(Z[:, :, None] * Z[:, None, :], starts, axis=0)
             A = np.add.reduceat(Z[:, :, None] * X[:, None, :], starts, axis=0)
-        else:
-            parts = np.split(np.arange(len(X)), starts[1:])
-            K = np.array([Z[i].T @ Z[i] for i in parts])
-            A = np.array([Z[i].T @ X[i] for i in parts])
-        self.K_of_block, self.A_of_block = K, A
+            return np.asarray(K), np.asarray(A)
+        parts = np.split(np.arange(len(X)), starts[1:])
+        return np.array([Z[i].T @ Z[i] for i in parts]), np.array([Z[i].T @ X[i] for i in parts])
+
+    def _gather(self, K: FloatMatrix, A: FloatMatrix) -> None:
+        """Sum the products of blocks that have the same Z'Z."""
+        q = self.Z.shape[1]
+        self.A_of_block = A
         flat = K.reshape(len(K), -1)
         if q == 1:
             patterns, pattern_of = np.unique(flat[:, 0], return_inverse=True)
