@@ -116,6 +116,10 @@ def _analyse_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--outcome", help="outcome to analyse (all: together); of trial rows, its column"
     )
+    parser.add_argument(
+        "--split", action="append", default=[], metavar="COLUMN",
+        help="put the numbers of cells such as '0.85 [0.70; 1.03]' into columns (all: of all)",
+    )  # fmt: skip
     parser.add_argument("--title", help="title of the figure")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--width", type=float, help="width of the PNG in cm")
@@ -131,6 +135,7 @@ def analyse(asked: argparse.Namespace) -> int:
 
     given = _given_spec(asked)
     table, saved = _read(asked, given)
+    table = _split(table, asked.split)
     spec = _spec_for(asked, given or saved, table)
     if saved is not None:
         changed = ", changed as said here" if spec != replace(saved, sheet=table.name) else ""
@@ -187,6 +192,26 @@ def _read(asked: argparse.Namespace, given: AnySpec | None) -> tuple[StudyTable,
     kept = sheet_in(project, name, asked.file)
     other_kind = bool(asked.measure) and isinstance(kept.spec, TrialSpec)
     return kept.table, None if given or other_kind else kept.spec
+
+
+def _split(table: StudyTable, names: Sequence[str]) -> StudyTable:
+    """The sheet with these columns split; says which hold several numbers and were not."""
+    from metadesk.formats.reshaping import compound_columns, split_columns
+
+    found = {table.columns[table.column_position(i)].name: i for i in compound_columns(table)}
+    if list(names) == ["all"]:
+        names = tuple(found)
+    known = {column.name: column.id for column in table.columns}
+    for name in names:
+        if name not in known:
+            there = ", ".join(f"'{n}'" for n in known)
+            raise SpecProblem(f"There is no column '{name}' to split; the sheet has {there}.")
+    if names:
+        return split_columns(table, [known[name] for name in names]).apply(table)[0]
+    if found:
+        listed = ", ".join(f"'{name}'" for name in found)
+        print(f"Cells of {listed} hold several numbers; --split all puts them into columns.")
+    return table
 
 
 def _spec_for(asked: argparse.Namespace, given: AnySpec | None, table: StudyTable) -> AnySpec:

@@ -45,7 +45,8 @@ def grid_of(raw: bytes, name: str) -> tuple[list[list[Value]], tuple[str, ...]]:
         If it is not text; ``name`` is the file's.
     """
     text, remarks = _decoded(raw, name)
-    delimiter = _delimiter(text)
+    text, said = _without_sep(text)
+    delimiter = said or _delimiter(text)
     rows = _rows(text, delimiter, name)
     comma = delimiter != "," and _has_decimal_commas(rows)
     if comma:
@@ -60,6 +61,8 @@ def _decoded(raw: bytes, name: str) -> tuple[str, list[str]]:
     """The file's text, with a remark where the encoding was a guess."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", "replace"), []
+    if encoding := _utf16_without_mark(raw[:4096]):
+        return raw.decode(encoding, "replace"), []
     if b"\x00" in raw[:4096]:
         raise FileProblem(
             f"'{name}' is not a text file. Open it with the program that made it and save it "
@@ -79,6 +82,21 @@ def _old_encoding(raw: bytes) -> str:
     if 2 * sum(len(run) for run in _THAI_RUN.findall(raw)) > high:
         return "cp874"
     return "mac_roman" if _MAC_APOSTROPHE.search(raw) else "cp1252"
+
+
+def _utf16_without_mark(start: bytes) -> str:
+    """The UTF-16 encoding of a text without a byte order mark: every second byte is zero."""
+    for encoding, zeros, letters in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
+        every = len(start) // 2
+        if every and start[zeros::2].count(0) > 0.8 * every and 0 not in start[letters::2]:
+            return encoding
+    return ""
+
+
+def _without_sep(text: str) -> tuple[str, str]:
+    """The text without Excel's line 'sep=;', and the delimiter that it names."""
+    found = re.match(r"sep=(.)\r?\n", text)
+    return (text[found.end() :], found.group(1)) if found else (text, "")
 
 
 def _delimiter(text: str) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from metadesk.formats.blocks import Block, Candidate, beside, candidates, find_blocks
+from metadesk.formats.candidates import ENOUGH, MOST
 from metadesk.formats.headers import words_of
 from metadesk.formats.trial_rows import trial_rows
 from metadesk.table import StudyTable, TableColumn, is_missing, shown
-from metadesk.table.compound import parts_in_column
+from metadesk.table.splitting import parts_in_column
 
 LABELS = (
     "slab", "study label", "plotlabel", "plot label", "author year", "author", "authors",
@@ -28,6 +29,8 @@ NUMBER_MODERATORS = words_of(
     "age latitude ablat lat dose duration weeks week months followup length year male female bmi"
     " baseline hours days"
 )
+LONGEST_LABEL = 80  # characters of a study's name
+YEAR_LIKE = (1950, 2035)  # a column of whole numbers in between may be years without a name
 FEW = 8  # distinct values that a moderator of words may have
 
 _ROB = re.compile(r"(rob\b|risk of bias|d[1-7]$|domain \d|overall$)", re.IGNORECASE)
@@ -86,8 +89,19 @@ def guess_roles(table: StudyTable) -> Guess:
         _guess_study(free, roles, reasons)
     _guess_rest(free, roles, reasons, moderators=bool(blocks))
     rows = columns[0].rows if columns else ()
-    compound = tuple(c.column.id for c in free if not c.is_numeric and _is_compound(c.column, rows))
+    formed = any(block.filled for block in blocks)
+    compound = tuple(
+        c.column.id for c in free
+        if not c.is_numeric and _says_numbers(c, formed) and _is_compound(c.column, rows)
+    )  # fmt: skip
     return Guess(_with_roles(table, roles), reasons, blocks, compound)
+
+
+def _says_numbers(candidate: Candidate, formed: bool) -> bool:
+    """Whether a header speaks of numbers for an effect; any may, where none is formed yet."""
+    reading = candidate.reading
+    told = reading.quantity or reading.ratio or "ci" in reading.tokens
+    return bool(told) or not formed
 
 
 def _is_compound(column: TableColumn, rows: Sequence[int]) -> bool:
@@ -122,16 +136,37 @@ def _guess_study(free: list[Candidate], roles: dict[int, str], reasons: dict[int
         for at, c in enumerate(free)
         if (name := _label_name(c)) is not None and not c.is_numeric
     )
-    if not ranked:
-        return
-    chosen = free.pop(ranked[0][1])
-    roles[chosen.column.id] = "study"
-    reasons[chosen.column.id] = f"'{chosen.column.name}' holds the names of studies"
+    if ranked:
+        at, why = ranked[0][1], "holds the names of studies"
+    else:
+        at = next((i for i, c in enumerate(free) if _may_be_labels(c, roles)), -1)
+        why = "is the first column of words, different in most rows"
+    if at >= 0:
+        chosen = free.pop(at)
+        roles[chosen.column.id] = "study"
+        reasons[chosen.column.id] = f"'{chosen.column.name}' {why}"
+
+
+def _may_be_labels(candidate: Candidate, roles: Mapping[int, str]) -> bool:
+    """Whether a column of words left of the data may be the studies' names, whatever it is called.
+
+    Only where effects can be formed: a sheet of words has many such columns.
+    """
+    if candidate.is_numeric or not roles or candidate.column.id > min(roles):
+        return False
+    texts = [shown(candidate.column.cells[row]).strip() for row in candidate.rows]
+    filled = [text for text in texts if text]
+    return (
+        len(filled) >= ENOUGH * max(len(texts), 1)
+        and len(set(filled)) > MOST * len(filled)
+        and max(map(len, filled), default=0) <= LONGEST_LABEL
+    )
 
 
 def _label_name(candidate: Candidate) -> str | None:
     """The name for study labels that a header amounts to."""
-    words = " ".join(re.split(r"[^a-z]+", _humps(candidate.column.name).lower())).strip()
+    name = re.sub(r"\(.*?\)|\[.*?\]", " ", _humps(candidate.column.name).lower())
+    words = " ".join(re.split(r"[^a-z]+", name)).strip()
     if words in LABELS:
         return words
     return next((name for name in LABELS if words == f"{name}s" or words == f"the {name}"), None)
@@ -185,8 +220,13 @@ def _guess_sizes(free: Sequence[Candidate], roles: dict[int, str], reasons: dict
 
 def _is_year(candidate: Candidate) -> bool:
     """Whether a column is named for years and holds them."""
-    named = any(word in YEARS for word in candidate.reading.tokens)
-    return named and candidate.is_numeric and all(1800 <= x <= 2100 for x in candidate.given)
+    if not candidate.is_numeric or not candidate.given:
+        return False
+    if any(word in YEARS for word in candidate.reading.tokens):
+        return all(1800 <= x <= 2100 for x in candidate.given)
+    low, high = YEAR_LIKE
+    nameless = not candidate.reading.quantity and len(candidate.given) >= 3
+    return nameless and all(low <= x <= high and x == int(x) for x in candidate.given)
 
 
 def _is_outcome(candidate: Candidate) -> bool:

@@ -16,7 +16,7 @@ def one_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
     correlation = next((c for c in plain if _is_correlation(c)), None)
     mean = next((c for c in plain if c.reading.quantity == "mean"), None)
     sd = next((c for c in plain if c.reading.quantity == "sd"), None)
-    if size is None:
+    if size is None or _stand_twice((size, events, mean, sd), columns):
         return []
     if correlation is not None:
         return [simple_block("correlation", {"ri": correlation, "ni": size})]
@@ -25,6 +25,12 @@ def one_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
     if mean is not None and sd is not None:
         return [simple_block("one group", {"mi": mean, "sdi": sd, "ni": size})]
     return []
+
+
+def _stand_twice(chosen: Sequence[Candidate | None], columns: Sequence[Candidate]) -> bool:
+    """Whether a column of the same name stands beside one of these: two groups without names."""
+    names = {c.column.name for c in columns}
+    return any(c is not None and f"{c.column.name} (2)" in names for c in chosen)
 
 
 def _is_correlation(candidate: Candidate) -> bool:

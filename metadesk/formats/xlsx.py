@@ -36,6 +36,10 @@ def read_xlsx(path: Path) -> Workbook:
         if "WorkSheet" not in str(meta.typ):
             continue
         sheets.append(_sheet(book, meta, extras.get(meta.name, ooxml.NOTHING), path))
+    if not sheets:
+        raise FileProblem(
+            f"'{path.name}' has no worksheets, only charts. Open the workbook with their data."
+        )
     return Workbook(path, tuple(sheets))
 
 

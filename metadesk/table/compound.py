@@ -1,25 +1,20 @@
 """Cells that hold several numbers: '14.9 ± 2.1', '21.7 (18.1–25.8)', '0.85 [0.7; 1]', '12/34'.
 
-Nothing is split in silence. :func:`parts_in_column` says what a column holds, and
-:func:`split_column` is the edit that puts the parts beside it, for a person to choose.
+Nothing is split in silence: :mod:`metadesk.table.splitting` is the edit that puts the parts into
+columns of their own, for a person to choose.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from metadesk.errors import DataProblem
-from metadesk.table.cells import Value, is_missing, parse_number, parse_typed
-from metadesk.table.edits import InsertColumns
-from metadesk.table.gestures import unused_name
-from metadesk.table.table import StudyTable, TableColumn, shown
+from metadesk.table.cells import parse_number
 
 Part = Literal[
-    "mean", "sd", "estimate", "lower", "upper", "events", "total", "percent", "median", "q1", "q3",
-    "minimum", "maximum", "value", "in brackets",
+    "mean", "sd", "se", "median", "q1", "q3", "minimum", "maximum", "estimate", "lower", "upper",
+    "events", "total", "percent", "value", "in brackets",
 ]  # fmt: skip
 
 # Compiled when the first text is read (and kept by re): the window starts without them.
@@ -62,58 +57,6 @@ def split_text(text: str) -> tuple[Piece, ...]:
         if pieces:
             return pieces
     return ()
-
-
-def parts_in_column(column: TableColumn) -> tuple[Part, ...]:
-    """What most filled cells of a column hold, () if they are no compound cells."""
-    kinds = Counter(
-        tuple(piece.part for piece in split_text(value)) if isinstance(value, str) else ()
-        for value in column.cells
-        if not is_missing(value)
-    )
-    if not kinds:
-        return ()
-    usual, count = kinds.most_common(1)[0]
-    return usual if count > sum(kinds.values()) / 2 else ()
-
-
-def split_column(table: StudyTable, position: int) -> InsertColumns:
-    """An edit that puts one column for each part to the right of a compound column.
-
-    Cells of another make than most keep their text in the first new column, so that they are seen.
-
-    Raises
-    ------
-    DataProblem
-        If the column's cells are no compound cells.
-    """
-    column = table.columns[position]
-    parts = parts_in_column(column)
-    if not parts:
-        raise DataProblem(
-            f"Column '{column.name}' cannot be split: most of its cells hold a single value. "
-            "Cells like '14.9 ± 2.1', '0.85 [0.70; 1.03]' or '12/34' can be."
-        )
-    cells = [_row(value, parts) for value in column.cells]
-    taken = {c.name for c in table.columns}
-    made = []
-    for at, part in enumerate(parts):
-        name = unused_name(f"{column.name} {part}", taken)
-        taken.add(name)
-        new = TableColumn(table.next_column_id + at, name, tuple(row[at] for row in cells))
-        made.append((position + 1 + at, new))
-    return InsertColumns(tuple(made), f"Split column {column.name}")
-
-
-def _row(value: Value, parts: tuple[Part, ...]) -> tuple[Value, ...]:
-    """The values of one cell, one for each part."""
-    blank: tuple[Value, ...] = (None,) * (len(parts) - 1)
-    if value is None:
-        return (None, *blank)
-    pieces = split_text(value) if isinstance(value, str) else ()
-    if tuple(piece.part for piece in pieces) != parts:
-        return (value, *blank)
-    return tuple(parse_typed(shown(piece.value)) for piece in pieces)
 
 
 def _number(text: str) -> float:

@@ -283,3 +283,20 @@ def test_an_outcome_side_by_side_with_others_is_chosen_by_its_words(tmp_path, ca
     found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert found["studies"][0]["data"]["m1i"] == 8
     assert "the sheet has 'pain', 'sleep 3m'" in refused(capsys, *words[1:], "--outcome", "x")
+
+
+def test_compound_cells_are_split_when_asked_and_named_when_not(tmp_path, capsys) -> None:
+    book = tmp_path / "cells.csv"
+    book.write_text(
+        "Study,HR (95% CI)\nA,0.85 [0.70; 1.03]\nB,0.70 (0.49-1.00)\nC,1.20 [0.90; 1.60]\n",
+        encoding="utf-8",
+    )
+    words = ["analyse", str(book), "--out", str(tmp_path)]
+    assert main(words) == 2
+    assert "Cells of 'HR (95% CI)' hold several numbers; --split all" in capsys.readouterr().out
+    assert main([*words, "--split", "HR (95% CI)"]) == 0
+    assert "3 studies, random effects: hazard ratio" in capsys.readouterr().out
+    assert "no column 'OR' to split; the sheet has 'Study'" in refused(
+        capsys, *words[1:], "--split", "OR"
+    )
+    assert "cannot be split" in refused(capsys, *words[1:], "--split", "Study")

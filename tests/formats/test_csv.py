@@ -91,3 +91,18 @@ def test_a_binary_file_is_refused(tmp_path):
 def test_a_file_of_blanks_is_empty(text):
     with pytest.raises(FileProblem, match="is empty"):
         read_sheet(text("\n \n,,\n"))
+
+
+def test_excels_line_that_names_the_delimiter_is_no_data(tmp_path):
+    path = tmp_path / "sep.csv"
+    path.write_text("sep=;\nStudy;g;SE\nA;0,5;0,1\nB;0,4;0,2\n")
+    table = read_sheet(path)
+    assert [c.name for c in table.columns] == ["Study", "g", "SE"]
+    assert table.column("g").cells == (0.5, 0.4)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16"])
+def test_utf_16_is_read_with_and_without_its_mark(tmp_path, encoding):
+    path = tmp_path / "wide.csv"
+    path.write_bytes("Study,g,SE\nMüller,0.5,0.1\nÅse,0.4,0.2\n".encode(encoding))
+    assert read_sheet(path).column("Study").cells == ("Müller", "Åse")

@@ -5,7 +5,7 @@ import pytest
 from metadesk.formats import guess_roles
 from metadesk.formats.blocks import choose_block
 from metadesk.table import make_table
-from metadesk.table.compound import split_column
+from metadesk.table.splitting import split_column
 
 STUDIES = ["Adams 2001", "Baker 2004", "Chen 2011", "Dietz 2018"]
 EVENTS = ([3, 8, 12, 5], [50, 61, 80, 40], [7, 9, 20, 9], [52, 60, 78, 41])
@@ -220,9 +220,9 @@ def test_a_split_column_is_recognised_when_guessed_again():
     changed, _ = split_column(table, 1).apply(table)
     assert guess_roles(changed).table.roles == {
         "study": "Study",
-        "est": "HR (95% CI) estimate",
-        "lower": "HR (95% CI) lower",
-        "upper": "HR (95% CI) upper",
+        "est": "HR estimate",
+        "lower": "HR lower",
+        "upper": "HR upper",
     }
 
 
@@ -304,3 +304,32 @@ def test_a_given_effect_beside_raw_data_is_offered_as_another_choice():
         ("means", "means"), ("Hedges_g", "estimate"),
     ]  # fmt: skip
     assert "yi" not in guess.table.roles
+
+
+def test_the_first_column_of_words_names_the_studies_whatever_it_is_called():
+    names = ["การศึกษา", "Events T", "Total T", "Events C", "Total C", "Remark"]
+    cells = (STUDIES, *EVENTS, ["a", "b", "c", "d"])
+    found = guess_roles(make_table(dict(zip(names, cells, strict=True)))).table.roles
+    assert found["study"] == "การศึกษา"
+
+
+def test_categories_before_the_data_are_no_names_of_studies():
+    names = ["Region", "Events T", "Total T", "Events C", "Total C"]
+    cells = (["Asia", "Asia", "Asia", "Europe"], *EVENTS)
+    assert "study" not in guess_roles(make_table(dict(zip(names, cells, strict=True)))).table.roles
+
+
+def test_a_remark_in_brackets_hides_no_name():
+    table = make_table({"Study (first author)": STUDIES, "Study design": ["RCT"] * 4})
+    assert guess_roles(table).table.roles["study"] == "Study (first author)"
+
+
+def test_a_column_of_years_needs_no_name():
+    found = roles_of(["ปี", "g", "SE"], ([2001, 2004, 2011, 2018], PLAIN[0], ERRORS))
+    assert found["year"] == "ปี"
+
+
+def test_two_groups_without_names_are_left_to_the_person():
+    names = ["n", "n (2)", "mean", "mean (2)", "sd", "sd (2)"]
+    cells = (MEANS[2], OTHER[2], MEANS[0], OTHER[0], MEANS[1], OTHER[1])
+    assert not {"mi", "m1i", "sdi"} & roles_of(names, cells).keys()

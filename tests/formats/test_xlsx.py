@@ -290,3 +290,16 @@ def test_hidden_sheets_are_named_where_the_data_are(tmp_path):
         "Sheet 'Old data' is hidden in the workbook and it was not opened. "
         "Unhide it in Excel first.",
     )
+
+
+def test_a_workbook_of_charts_only_says_so(tmp_path):
+    from openpyxl import Workbook
+    from openpyxl.chart import BarChart
+
+    book = Workbook()
+    book.create_chartsheet("Figure").add_chart(BarChart())
+    book.remove(book["Sheet"])
+    path = tmp_path / "charts.xlsx"
+    book.save(path)
+    with pytest.raises(FileProblem, match="only charts"):
+        read_sheet(path)

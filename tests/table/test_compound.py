@@ -4,7 +4,8 @@ import pytest
 
 from metadesk.errors import DataProblem
 from metadesk.table import make_table
-from metadesk.table.compound import parts_in_column, split_column, split_text
+from metadesk.table.compound import split_text
+from metadesk.table.splitting import name_of, parts_in_column, pieces_of, split_column
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,59 @@ def test_a_column_of_single_values_cannot_be_split():
     assert parts_in_column(table.columns[0]) == ()
     with pytest.raises(DataProblem, match="cannot be split"):
         split_column(table, 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "part", "name"),
+    [
+        ("HR (95% CI)", "lower", "HR lower"),
+        ("Mean (SD)", "sd", "sd"),
+        ("Age, mean (SD)", "mean", "Age mean"),
+        ("Control / mean ± SD", "sd", "Control / sd"),
+        ("Control / events/total", "events", "Control / events"),
+        ("Events T (%)", "events", "Events T"),
+        ("n/N treated", "total", "treated total"),
+        ("LDL [mg/dl]", "mean", "LDL [mg/dl] mean"),
+    ],
+)
+def test_a_part_is_named_for_its_group_and_outcome(header, part, name):
+    assert name_of(header, part) == name
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "parts"),
+    [
+        ("mean (SD)", "55.1 (7.9)", ("mean", "sd")),
+        ("mean (SE)", "55.1 (7.9)", ("mean", "se")),
+        ("n (%)", "12 (24)", ("events", "percent")),
+        ("pain", "55.1 (7.9)", ("value", "in brackets")),
+        ("median [IQR]", "50 [36-64]", ("median", "q1", "q3")),
+        ("median [IQR]", "50 [range 36-64]", ("value", "minimum", "maximum")),
+        ("OR", "0.8 [0.6-1.1]", ("estimate", "lower", "upper")),
+    ],
+)
+def test_the_header_tells_what_cells_leave_open(header, text, parts):
+    assert tuple(piece.part for piece in pieces_of(text, header)) == parts
+
+
+def test_a_column_of_several_ways_of_writing_has_a_column_for_each_part():
+    name = "Age, median [iqr] or mean (sd)"
+    cells = ["50 [36.25-64.50]", "57 [range 20-83]", "55.5 (13.1)", 35, "49 [32-60]", "61 (9)",
+             "44 [range 1-9]", None]  # fmt: skip
+    changed, _ = split_column(make_table({name: cells}), 0).apply(make_table({name: cells}))
+    found = {c.name.removeprefix("Age, median or ").removeprefix("Age "): c.cells
+             for c in changed.columns[1:]}  # fmt: skip
+    assert {k.split()[-1] for k in found} == {
+        "mean", "sd", "median", "q1", "q3", "minimum", "maximum", "value",
+    }  # fmt: skip
+    by_part = {k.split()[-1]: cells for k, cells in found.items()}
+    assert by_part["median"] == (50, None, None, None, 49, None, None, None)
+    assert by_part["sd"] == (None, None, 13.1, None, None, 9, None, None)
+    assert by_part["minimum"] == (None, 20, None, None, None, None, 1, None)
+
+
+def test_a_single_number_is_no_bound_of_an_interval():
+    cells = ["1.15-2.25", "0.3-0.9", -0.76, "0.1-0.5"]
+    table = make_table({"95% CI": cells})
+    changed, _ = split_column(table, 0).apply(table)
+    assert changed.columns[1].cells == (1.15, 0.3, None, 0.1)

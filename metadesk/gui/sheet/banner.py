@@ -14,6 +14,7 @@ from metadesk.gui.sheet.words import (
     banner_sentence,
     blocks_of,
     columns_without_role,
+    compound_columns_of,
     has_guesses,
     role_titles,
 )
@@ -41,6 +42,9 @@ class Banner(QFrame):
         self.blocks = self._button("banner_blocks", self.tr("Another outcome"))
         self.blocks.setToolTip(self.tr("Choose which columns are analysed"))
         self.blocks.clicked.connect(self._open_blocks)
+        self.split = self._button("banner_split", self.tr("Split cells"))
+        self.split.setToolTip(self.tr("Put the numbers of a cell into columns of their own"))
+        self.split.clicked.connect(self._split)
         self.confirm = self._button("banner_confirm", self.tr("Roles are right"))
         self.confirm.clicked.connect(self._confirm)
         self.show_next = self._button("banner_next", self.tr("Show the next"))
@@ -54,10 +58,12 @@ class Banner(QFrame):
         layout.setContentsMargins(12, 4, 6, 4)
         layout.setSpacing(8)
         layout.addWidget(self.label, 1)
-        for button in (self.blocks, self.confirm, self.show_next, self.dismiss):
+        for button in (self.blocks, self.split, self.confirm, self.show_next, self.dismiss):
             layout.addWidget(button)
         self._last_shown = -1
         self._n_blocks = 0
+        self._columns: object = None
+        self._compound: tuple[int, ...] = ()
         session.table_changed.connect(self._take_table)
         session.spec_changed.connect(self._say)
         self.restyle()
@@ -90,18 +96,39 @@ class Banner(QFrame):
         if edit is None:
             self._dismissed, self._last_shown = False, -1
             self._n_blocks = len(blocks_of(table))
+        columns = tuple((c.id, c.name) for c in table.columns)
+        if edit is None or columns != self._columns:
+            self._columns, self._compound = columns, compound_columns_of(table)
         self._say()
+        self.split.setVisible(bool(self._compound))
         self.confirm.setVisible(has_guesses(table))
         self.show_next.setVisible(bool(columns_without_role(table)))
         several = self._n_blocks > 1 or outcomes_of(table).divide
         self.blocks.setVisible(several)
-        decisions = several or _has_decisions(table)
+        decisions = several or bool(self._compound) or _has_decisions(table)
         self.setVisible(bool(self.label.text()) and not self._dismissed and decisions)
 
     def _say(self) -> None:
         table = self._session.table
-        self.label.setText(banner_sentence(table, self._session.spec.outcome))
+        sentence = banner_sentence(table, self._session.spec.outcome)
+        self.label.setText(" ".join(filter(None, (sentence, self._of_cells()))))
         self.label.setToolTip("\n".join((self.label.text(), *role_titles(table))))
+
+    def _of_cells(self) -> str:
+        """That cells hold several numbers."""
+        count = len(self._compound)
+        if not count:
+            return ""
+        table = self._session.table
+        names = [c.name for c in table.columns if c.id in self._compound]
+        if count == 1:
+            return self.tr("'{}' holds several numbers in each cell.").format(names[0])
+        return self.tr("{} columns hold several numbers in each cell.").format(count)
+
+    def _split(self) -> None:
+        from metadesk.formats.reshaping import split_columns
+
+        self._session.apply(split_columns(self._session.table, self._compound))
 
     def block_menu(self) -> QMenu:
         """The outcomes and sets of columns that could be analysed, those in use ticked."""

@@ -189,6 +189,23 @@ class Hands(QObject):
         edit = gestures.insert_columns(self._table, at, missing, [*names, name.strip()])
         self._session.apply(edit)
 
+    def split(self, section: int) -> None:
+        """Put the numbers of compound cells into columns of their own."""
+        column = self._model.column_at(section)
+        if column is not None:
+            from metadesk.formats.reshaping import split_columns
+
+            self._session.apply(split_columns(self._table, (column.id,)))
+
+    def take_as_header(self) -> None:
+        """Take the current row as the names of the columns."""
+        row = self._cursor.row
+        if 0 <= row < self._table.n_rows:
+            from metadesk.formats.reshaping import header_from_row
+
+            self._session.apply(header_from_row(self._table, row))
+            self._cursor.go(0, 1)
+
     def set_role(self, section: int, role: str | None) -> None:
         """Say what a column is."""
         column = self._model.column_at(section)

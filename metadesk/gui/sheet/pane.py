@@ -430,8 +430,16 @@ class SheetPane(QWidget):
             ),
             SEPARATOR,
             Line(tick.format(row_words), self.toggle_selected, "Ctrl+E", bool(rows)),
+            Line(self.tr("Use row as column names"), self.hands.take_as_header, "", len(rows) == 1),
             *(line for offer in self.more_lines for line in offer()),
         ]
+
+    def _holds_several(self, section: int) -> bool:
+        """Whether most cells of a column hold several numbers."""
+        from metadesk.table.splitting import parts_in_column
+
+        column = self.model.column_at(section)
+        return column is not None and bool(parts_in_column(column))
 
     def _insert_below(self) -> None:
         self.hands.insert_rows(below=True)
@@ -458,6 +466,12 @@ class SheetPane(QWidget):
         return [
             Line(self.tr("Role …"), self.ask_role, "Ctrl+R", real),
             Line(self.tr("Rename …"), lambda: self.rename(section)),
+            Line(
+                self.tr("Split cells"),
+                lambda: hands.split(section),
+                "",
+                self._holds_several(section),
+            ),
             SEPARATOR,
             Line(self.tr("Sort ascending"), lambda: hands.sort(section), "", real),
             Line(

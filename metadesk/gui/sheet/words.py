@@ -12,6 +12,7 @@ from metadesk.table.outcomes import chosen_outcome, outcomes_of
 if TYPE_CHECKING:
     from metadesk.formats.blocks import Block
 
+MOST_ROWS = 2000
 REASONS = (
     "Duplicate population",
     "Wrong outcome",
@@ -60,6 +61,15 @@ def blocks_of(table: StudyTable) -> tuple[Block, ...]:
     from metadesk.formats.blocks import blocks_in
 
     return blocks_in(table)
+
+
+def compound_columns_of(table: StudyTable) -> tuple[int, ...]:
+    """Ids of the columns whose cells hold several numbers; none are looked for in a long sheet."""
+    if not table.columns or not table.n_rows or table.n_rows > MOST_ROWS:
+        return ()
+    from metadesk.formats.reshaping import compound_columns
+
+    return compound_columns(table)
 
 
 def study_rows(table: StudyTable) -> int:
