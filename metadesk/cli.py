@@ -77,6 +77,7 @@ def _analyse_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test", help="z, t, hksj or hksj-guarded")
     parser.add_argument("--level", type=float, help="confidence level, such as 0.95")
     parser.add_argument("--moderators", help="a formula such as '~ ablat + factor(alloc)'")
+    parser.add_argument("--scale", help="the same for the spread (with --model scale)")
     parser.add_argument("--subgroup", help="column that holds the subgroups")
     parser.add_argument("--subgroup-tau2", help="separate (default) or common")
     parser.add_argument(
@@ -84,6 +85,14 @@ def _analyse_words(parser: argparse.ArgumentParser) -> None:
         help="what the model expects there, such as ablat=33,alloc=random",
     )  # fmt: skip
     parser.add_argument("--permutations", type=int, help="permutation test with so many of them")
+    parser.add_argument(
+        "--tests", action="append", default=[], metavar="NAME=VALUE",
+        help="adjust=holm, likelihood_ratio=yes, rearrange=exact, seed=7",
+    )  # fmt: skip
+    parser.add_argument(
+        "--test-together", action="append", default=[], metavar="TERM,…",
+        help="moderators tested jointly, such as 'ablat,factor(alloc)'",
+    )  # fmt: skip
     parser.add_argument(
         "--compare", action="append", default=[], metavar="MODEL[,NAME=VALUE,…]",
         help="a further model beside it, such as random,tau2=DL",
@@ -303,11 +312,13 @@ def make_spec(asked: argparse.Namespace, given: AnalysisSpec | None = None) -> A
     dependence = {**spec.dependence, **_typed(_pairs(asked.dependence, "--dependence"))}
     plain = {**spec.plain, **_typed(_pairs(asked.plain, "--plain"))}
     spec = replace(spec, dependence=dependence, plain=plain)
-    for name in ("measure", "sheet", "moderators", "subgroup"):
+    for name in ("measure", "sheet", "moderators", "scale", "subgroup"):
         if getattr(asked, name):
             spec = replace(spec, **{name: getattr(asked, name)})
     if asked.moderators:
         _require_moderators(spec.model)
+    if asked.scale:
+        _require_scale(spec.model)
     if asked.level is not None:
         spec = type(spec).from_plain({**spec.to_plain(), "level": asked.level})
     spec = _with_questions(asked, spec)
@@ -323,12 +334,16 @@ def _with_questions(asked: argparse.Namespace, spec: AnalysisSpec) -> AnalysisSp
         plain["subgroup_tau2"] = asked.subgroup_tau2
     if asked.permutations is not None:
         plain["permutations"] = asked.permutations
+    plain["tests"] = {**plain["tests"], **_typed(_pairs(asked.tests, "--tests"))}
+    sets = [_terms_in(words) for words in asked.test_together]
+    plain["test_together"] = [*plain["test_together"], *sets]
     places = [_typed(_pairs(words.split(","), "--predict")) for words in asked.predict]
     plain["predict_at"] = [*plain["predict_at"], *places]
     for words in asked.compare:
         model, *options = words.split(",")
         given = _typed(_pairs(options, "--compare"))
-        beside = {"model": model.strip(), "options": given, "moderators": spec.moderators}
+        beside = {"model": model.strip(), "options": given, "moderators": spec.moderators,
+                  "scale": spec.scale}  # fmt: skip
         plain["compare"] = [*plain["compare"], beside]
     return type(spec).from_plain(plain)
 
@@ -343,6 +358,30 @@ def _require_moderators(model: str) -> None:
             f"The model '{model}' takes no moderators; name one that does with --model: "
             f"{', '.join(able)}."
         )
+
+
+def _require_scale(model: str) -> None:
+    """Refuse moderators of the spread where the model has one spread for all."""
+    from metadesk.models.meta import MODELS
+
+    if MODELS[model].reads != "scale":
+        able = [m.key for m in MODELS if m.reads == "scale"]
+        raise SpecProblem(
+            f"The model '{model}' has one spread for all studies; --scale goes with --model "
+            f"{' or '.join(able)}."
+        )
+
+
+def _terms_in(words: str) -> list[str]:
+    """Terms between commas; a comma inside brackets belongs to its term."""
+    found, depth = [""], 0
+    for letter in words:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [term.strip() for term in found if term.strip()]
 
 
 def _pairs(words: Sequence[str], option: str) -> dict[str, str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from metadesk.advice.equation_counts import counts_in_words
+from metadesk.advice.equation_levels import levels_in_words
+from metadesk.advice.equation_terms import Words, Written, moderated, spread_meaning, term_words
+from metadesk.analysis.dependence import dependence_of
 from metadesk.analysis.prepare import bound_columns
 from metadesk.analysis.readers import worded
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.suggest import suggest_measure
 from metadesk.effects.measures import MEASURES
 from metadesk.models.meta import MODELS
-from metadesk.models.meta.design import Continuous, Factor, Interaction, Term
-from metadesk.models.meta.formula import parse_formula
+from metadesk.models.meta.formula import Formula, parse_formula
 from metadesk.table import StudyTable
 
 
@@ -28,45 +31,31 @@ class ModelInWords:
 
 def model_in_words(spec: AnalysisSpec, table: StudyTable) -> ModelInWords:
     """Write the model that ``spec`` chooses with the names of the sheet's own columns."""
-    entry = MODELS[spec.model]
+    entry, options = MODELS[spec.model], spec.model_options
     bound = {role: column.name for role, column in bound_columns(spec, table).items()}
     key = spec.measure or suggest_measure(bound, table, spec.outcome).measure
     sheet = Words(_effect_words(key), escape(bound.get("study", "study")), _sources(key, bound))
+    mean = _formula(spec.moderators if entry.explains else "", table)
     match entry.reads:
         case "two-arms":
             equation, legend = _tables(sheet, entry.key)
         case "counts":
-            equation, legend = _counts(sheet, entry.key, key)
+            equation, legend = counts_in_words(sheet, entry.key, key, options, mean)
         case "levels":
-            groups = _groupings(str(spec.model_options.get("random", "1 | study/effect")))
-            equation, legend = _levels(sheet, _terms(spec, table), groups)
+            equation, legend = levels_in_words(
+                sheet, mean, str(options.get("random", "1 | study/effect")),
+                str(options.get("structure", "CS")),
+                correlated=dependence_of(spec.dependence).use == "keep",
+            )  # fmt: skip
         case "moderators":
-            equation, legend = _explained(sheet, _terms(spec, table))
+            equation, legend = _explained(sheet, mean, fixed=options.get("tau2") == "none")
+        case "scale":
+            equation, legend = _spread_explained(sheet, mean, _formula(spec.scale, table))
         case _:
             equation, legend = _pooled(sheet, entry.family == "fixed")
+            if entry.key == "hc":
+                legend = (*legend, "the average is taken with the weights of a fixed effect")
     return ModelInWords(equation, legend, entry.assumption, entry.question)
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the sheet calls things: the effect, the column of studies, the columns of the data."""
-
-    effect: str
-    study: str
-    sources: str
-
-    @property
-    def left(self) -> str:
-        """The observed effect of one study."""
-        return f"{self.effect}<sub>{self.study}</sub>"
-
-    @property
-    def error(self) -> str:
-        """The line of the legend about chance."""
-        return f"<b>e</b>: chance, its variance known from {self.sources or 'the study'}"
-
-
-Written = tuple[str, tuple[str, ...]]
 
 
 def _pooled(sheet: Words, fixed: bool) -> Written:
@@ -80,75 +69,26 @@ def _pooled(sheet: Words, fixed: bool) -> Written:
     )
 
 
-def _explained(sheet: Words, terms: tuple[Term, ...]) -> Written:
-    right, legend = _moderated(sheet, terms)
+def _explained(sheet: Words, formula: Formula, *, fixed: bool) -> Written:
+    right, legend = moderated(sheet, formula)
+    if fixed:
+        return f"{sheet.left} = {right} + <b>e</b>", (*legend, sheet.error)
     rest = "<b>u</b>: what the moderators do not explain, variance τ² (residual)"
     return f"{sheet.left} = {right} + <b>u</b> + <b>e</b>", (*legend, rest, sheet.error)
 
 
-def _levels(sheet: Words, terms: tuple[Term, ...], groups: tuple[str, ...]) -> Written:
-    right, legend = _moderated(sheet, terms)
-    inner = escape(groups[-1])
-    random = [f"<b>u</b><sub>{escape(name)}</sub>" for name in groups]
-    lines = [
-        f"{symbol}: how far one {escape(name)} lies from the {where}, variance σ²<sub>{i}</sub>"
-        for i, (symbol, name, where) in enumerate(
-            zip(
-                random,
-                groups,
-                ("mean", *(f"mean of its {escape(g)}" for g in groups)),
-                strict=False,
-            ),
-            1,
-        )
-    ]
-    equation = f"{sheet.effect}<sub>{inner}</sub> = {' + '.join([right, *random, '<b>e</b>'])}"
+def _spread_explained(sheet: Words, formula: Formula, spread: Formula) -> Written:
+    """Two lines: the mean, and the logarithm of the variance of what is left."""
+    right, legend = moderated(sheet, formula)
+    tau2 = f"τ²<sub>{sheet.study}</sub>"
+    parts = ["<b>α</b><sub>0</sub>"] if spread.intercept else []
+    lines = [f"<b>u</b>: how far the true effect of a study lies from that, variance {tau2}"]
+    for i, term in enumerate(spread.terms, 1):
+        letter = f"<b>α</b><sub>{i}</sub>"
+        parts.append(f"{letter}·{term_words(term)}")
+        lines.append(f"{letter}: {spread_meaning(term)}")
+    equation = f"{sheet.left} = {right} + <b>u</b> + <b>e</b><br>ln {tau2} = {' + '.join(parts)}"
     return equation, (*legend, *lines, sheet.error)
-
-
-def _moderated(sheet: Words, terms: tuple[Term, ...]) -> tuple[str, tuple[str, ...]]:
-    """The part that is the same for all studies of one kind, and what its letters mean."""
-    if not terms:
-        return "<b>μ</b>", (f"<b>μ</b>: average {sheet.effect} over studies like these",)
-    parts, legend = ["<b>β</b><sub>0</sub>"], [
-        f"<b>β</b><sub>0</sub>: average {sheet.effect} where all moderators are at zero or at "
-        "their reference"
-    ]  # fmt: skip
-    for i, term in enumerate(terms, 1):
-        letter = f"<b>β</b><sub>{i}</sub>"
-        parts.append(f"{letter}·{_term_words(term)}")
-        legend.append(f"{letter}: {_term_meaning(term, sheet.effect)}")
-    return " + ".join(parts), tuple(legend)
-
-
-def _term_words(term: Term) -> str:
-    match term:
-        case Interaction(parts=parts):
-            return "·".join(_term_words(part) for part in parts)
-        case Continuous(column=column, power=power, centre=centre):
-            name = escape(column)
-            if centre is not None:
-                shift = "mean" if centre == "mean" else f"{float(centre):g}"
-                name = f"({name} − {shift})"
-            return name if power == 1 else f"{name}<sup>{power}</sup>"
-        case Factor(column=column):
-            return f"[{escape(column)}]"
-
-
-def _term_meaning(term: Term, effect: str) -> str:
-    match term:
-        case Interaction(parts=parts):
-            first, *others = (escape(part.column) for part in parts)
-            return f"how the effect of {first} changes with {' and '.join(others)}"
-        case Factor(column=column, reference=reference, contrast="treatment"):
-            against = f"'{escape(reference)}'" if reference else "the first level"
-            return f"each level of {escape(column)} against {against}"
-        case Factor(column=column):
-            return f"the levels of {escape(column)}, by contrasts"
-        case Continuous(column=column, power=1):
-            return f"change of the {effect} for one more of {escape(column)}"
-        case Continuous(column=column, power=power):
-            return f"bend of the line over {escape(column)} (power {power})"
 
 
 def _tables(sheet: Words, model: str) -> Written:
@@ -167,48 +107,8 @@ def _tables(sheet: Words, model: str) -> Written:
     )
 
 
-def _counts(sheet: Words, model: str, measure: str) -> Written:
-    """Likelihoods of the counts."""
-    rate = measure in ("IRR", "IRLN")
-    link, what = ("log rate", "Poisson") if rate else ("logit risk", "binomial")
-    seen = f"events ({sheet.sources}): {what}, nothing is added to zero cells"
-    if measure in ("PLO", "IRLN"):
-        mean = f"<b>μ</b>: average {link} over studies like these"
-        spread = "<b>u</b>: how far one study lies from it, variance τ²"
-        return f"{link}<sub>{sheet.study}</sub> = <b>μ</b> + <b>u</b>", (mean, spread, seen)
-    shared = model == "firth"
-    slope = "<b>θ</b>" if shared else "(<b>μ</b> + <b>u</b>)"
-    base = f"<b>α</b><sub>{sheet.study}</sub>"
-    legend = [f"{base}: the level of the study itself"]
-    if model == "beta-binomial":
-        base, slope = "<b>α</b>", "<b>μ</b>"
-        legend = ["<b>α</b>: the average level of the second group"]
-    legend.append(
-        f"<b>θ</b>: the one true {sheet.effect} of all studies"
-        if shared
-        else f"<b>μ</b>: average {sheet.effect}"
-    )
-    if model == "beta-binomial":
-        legend.append("risks vary between studies as a beta distribution")
-    elif not shared:
-        legend.append("<b>u</b>: how far the true effect of one study lies from it, variance τ²")
-    if shared:
-        legend.append("a penalty keeps the estimate finite")
-    return f"{link} = {base} + {slope}·group", (*legend, seen)
-
-
-def _terms(spec: AnalysisSpec, table: StudyTable) -> tuple[Term, ...]:
-    return parse_formula(spec.moderators or "~ 1", worded(table)).terms
-
-
-def _groupings(random: str) -> tuple[str, ...]:
-    """The groupings of the random effects, the outer one first."""
-    found: list[str] = []
-    for piece in random.split(";"):
-        left, _, right = (part.strip() for part in piece.strip().lstrip("~").partition("|"))
-        names = [name.strip() for name in right.split("/")]
-        found += names if left in ("", "1") else [*names, left]
-    return tuple(name for name in dict.fromkeys(found) if name) or ("study",)
+def _formula(words: str, table: StudyTable) -> Formula:
+    return parse_formula(words or "~ 1", worded(table))
 
 
 def equation(spec: AnalysisSpec, table: StudyTable) -> str:

@@ -12,18 +12,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 from metadesk import __version__
+from metadesk.analysis.comparing import beside
 from metadesk.analysis.correlation import correlation_sweep
 from metadesk.analysis.fitting import fit_model, model_label
 from metadesk.analysis.permuting import permuted
 from metadesk.analysis.prepare import Prepared, check_usable
 from metadesk.analysis.prepare import prepare as prepare_studies
 from metadesk.analysis.presets import DEFAULT_PRESET, PRESETS
-from metadesk.analysis.readers import READERS, read_effects
+from metadesk.analysis.readers import READERS, ModelInput, read_effects
 from metadesk.analysis.result import AnalysisResult, Companion, StudyResult
 from metadesk.analysis.settings import settings_of
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.subgroups import analysed_subgroups, subgroup_words
 from metadesk.analysis.suitability import require_measure
+from metadesk.analysis.testing import further_tests
 from metadesk.analysis.trial_spec import AnySpec, TrialSpec
 from metadesk.document import Note
 from metadesk.effects.measures import MEASURES
@@ -146,9 +148,10 @@ def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> An
     prepared = replace(prepared, studies=_marked(prepared.studies, found.dropped))
     main = fit_model(spec.model, spec.model_options, spec.level, found.data, progress)
     progress.step(0.7, "Fixed and random effects beside it")
-    companions, beside = _companions(prepared, main, progress)
+    companions, failed = _companions(prepared, main, found, progress)
     companions += correlation_sweep(prepared, progress)
     subgroups = analysed_subgroups(prepared, found, progress) if spec.subgroup else None
+    tests, untested = further_tests(spec, found, main, progress)
     permutation, unpermuted = permuted(spec, found, progress)
     studies = _weighted(prepared.studies, main, companions, found.rows)
     return replace(
@@ -158,8 +161,10 @@ def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> An
         companions=companions,
         subgroups=subgroups,
         design=getattr(found.data, "design", None) or found.design,
+        scale_design=getattr(found.data, "scale", None),
+        tests=tests,
         permutation=permutation,
-        notes=main.notes + beside + unpermuted + _row_notes(prepared.studies),
+        notes=main.notes + failed + untested + unpermuted + _row_notes(prepared.studies),
         settings=settings_of(prepared, main),
     )
 
@@ -176,26 +181,28 @@ def _marked(
 
 
 def _companions(
-    prepared: Prepared, main: FitResult, progress: Progress
+    prepared: Prepared, main: FitResult, of_main: ModelInput, progress: Progress
 ) -> tuple[tuple[Companion, ...], tuple[Note, ...]]:
     """Fixed and random effects always stand side by side, then what else was asked for.
 
     A model that cannot be fitted to these data is named in a note; the others still stand.
     """
     spec = prepared.spec
-    data = read_effects(prepared, {}).data
+    effects = read_effects(prepared, {})
     fits: list[Companion] = []
     notes: list[Note] = []
     for key, options in (("random", PRESETS[DEFAULT_PRESET].model_options), ("fixed", {})):
-        found = main if spec.model == key else fit_model(key, options, spec.level, data, progress)
-        fits.append(Companion(key, MODELS[key].title, found))
+        if spec.model == key:
+            fits.append(Companion(key, MODELS[key].title, main))
+            continue
+        found = fit_model(key, options, spec.level, effects.data, progress)
+        fits.append(beside(key, MODELS[key].title, found, effects, main, of_main))
     for number, other in enumerate(spec.compare, start=1):
         progress.step(0.8, "Other models beside it")
         key, options = str(other["model"]), other.get("options", {})
-        label = str(other.get("label", "")) or model_label(
-            key, options, str(other.get("moderators", ""))
-        )
-        wanted = replace(spec, model=key, moderators=str(other.get("moderators", "")))
+        moderators, scale = str(other.get("moderators", "")), str(other.get("scale", ""))
+        label = str(other.get("label", "")) or model_label(key, options, moderators, scale)
+        wanted = replace(spec, model=key, moderators=moderators, scale=scale)
         try:
             require_measure(MODELS[key], prepared.measure)
             read = READERS[MODELS[key].reads](replace(prepared, spec=wanted), options)
@@ -203,7 +210,7 @@ def _companions(
         except (DataProblem, NotEstimable, SpecProblem) as problem:
             notes.append(Note(f"Beside it, {label}: {problem}", "caution", "not-beside"))
             continue
-        fits.append(Companion(f"other-{number}", label, fit))
+        fits.append(beside(f"other-{number}", label, fit, read, main, of_main))
     return tuple(fits), tuple(notes)
 
 

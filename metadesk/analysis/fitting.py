@@ -22,14 +22,15 @@ def fit_model(
     return MODELS[key].fit(model_options(key, options, level), data, progress)
 
 
-def model_label(key: str, options: Mapping[str, Any], moderators: str = "") -> str:
+def model_label(key: str, options: Mapping[str, Any], moderators: str = "", scale: str = "") -> str:
     """The name of a model among others: its title, what was chosen first, its moderators."""
     entry = MODELS[key]
     first = next((o for o in options_of(entry.options) if o.kind == "choice"), None)
     words = entry.title
     if first is not None:
         words = f"{words}, {options.get(first.name, first.default)}"
-    return f"{words}, {moderators}" if moderators and entry.explains else words
+    words = f"{words}, {moderators}" if moderators and entry.explains else words
+    return f"{words}, spread {scale}" if scale and entry.reads == "scale" else words
 
 
 def model_options(key: str, options: Mapping[str, Any], level: float) -> Any:

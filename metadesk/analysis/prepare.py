@@ -261,7 +261,8 @@ def _named_columns(spec: AnalysisSpec, table: StudyTable) -> list[TableColumn]:
     words = " ".join(
         [
             spec.moderators,
-            *(str(one.get("moderators", "")) for one in spec.compare),
+            spec.scale,
+            *(f"{one.get('moderators', '')} {one.get('scale', '')}" for one in spec.compare),
             *(str(value) for given in options for value in given.values()),
         ]
     )

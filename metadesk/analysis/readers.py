@@ -57,18 +57,32 @@ def read_effects(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
 def read_moderators(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
     """Effects with the design that the request's formula describes."""
     base = ModelInput(None, used_rows(prepared.studies))
-    design, rows, dropped = _design(prepared, base)
+    design, rows, dropped = _design(prepared, base, prepared.spec.moderators)
     return ModelInput(_effects(prepared, rows, design), rows, dropped)
 
 
+def read_scale(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
+    """Effects with two designs: of their mean, and of how far true effects lie from it."""
+    from metadesk.models.meta.location_scale import ScaleData
+
+    base = ModelInput(None, used_rows(prepared.studies))
+    _, rows, dropped = _design(prepared, base, prepared.spec.scale)
+    design, rows, dropped = _design(
+        prepared, ModelInput(None, rows, dropped), prepared.spec.moderators
+    )
+    scale, rows, dropped = _design(prepared, ModelInput(None, rows, dropped), prepared.spec.scale)
+    data = ScaleData.of(_effects(prepared, rows, design), scale)
+    return ModelInput(data, rows, dropped, design)
+
+
 def _design(
-    prepared: Prepared, base: ModelInput
+    prepared: Prepared, base: ModelInput, words: str
 ) -> tuple[Design | None, IntVector, dict[int, str]]:
-    """The design of the request's formula over the rows of ``base`` that can carry it."""
+    """The design of a formula over the rows of ``base`` that can carry it."""
     from metadesk.models.meta.design import build_design
     from metadesk.models.meta.formula import parse_formula
 
-    formula = parse_formula(prepared.spec.moderators or "~ 1", worded(prepared.table))
+    formula = parse_formula(words or "~ 1", worded(prepared.table))
     names = tuple(dict.fromkeys(c for term in formula.terms for c in term.columns))
     rows, dropped = _complete(prepared, names, base)
     cells = {name: _cells(prepared.table, name, rows) for name in names}
@@ -108,7 +122,9 @@ def read_counts(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
     measure: Any = prepared.measure
     design, rows = None, told
     if MODELS[prepared.spec.model].explains:
-        design, rows, dropped = _design(prepared, ModelInput(None, told, dropped))
+        design, rows, dropped = _design(
+            prepared, ModelInput(None, told, dropped), prepared.spec.moderators
+        )
     kept = np.isin(told, rows)
     data = CountData.of(
         measure,
@@ -118,7 +134,7 @@ def read_counts(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
         names=(INTERCEPT,) if design is None else design.names,
         slab=_labels(prepared, rows),
     )
-    return ModelInput(data, rows, dropped)
+    return ModelInput(data, rows, dropped, design)
 
 
 def read_levels(prepared: Prepared, options: Mapping[str, Any]) -> ModelInput:
@@ -161,6 +177,7 @@ def _sampling(prepared: Prepared, effects: MetaData, rows: IntVector) -> Any:
 READERS: Mapping[str, Reader] = {
     "effects": read_effects,
     "moderators": read_moderators,
+    "scale": read_scale,
     "two-arms": read_two_arms,
     "counts": read_counts,
     "levels": read_levels,

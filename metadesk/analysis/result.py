@@ -17,7 +17,7 @@ from metadesk.document import Note
 from metadesk.document.numbers import NumberKind
 from metadesk.effects.measure import Measure, Scale
 from metadesk.effects.measures import MEASURES
-from metadesk.models import FitResult
+from metadesk.models import FitResult, Omnibus
 from metadesk.models.meta.design import Design
 from metadesk.models.meta.permutation import PermutationTest
 from metadesk.models.meta.subgroups import SubgroupAnalysis
@@ -94,11 +94,17 @@ class DataColumn:
 
 @dataclass(frozen=True)
 class Companion:
-    """Another model of the same data, side by side with the main one."""
+    """Another model of the same data, side by side with the main one.
+
+    ``ratio`` is the likelihood-ratio test of the smaller of the two in the larger, where one is a
+    special case of the other; else ``why_no_ratio`` says why there is none.
+    """
 
     key: str
     label: str
     fit: FitResult
+    ratio: Omnibus | None = None
+    why_no_ratio: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,9 @@ class AnalysisResult:
     """What one request found in one sheet.
 
     ``companions`` are the models side by side, random and fixed effects always first;
-    ``subgroups``, ``design`` (the moderators of the main fit) and ``permutation`` are there when
-    they were asked for.
+    ``subgroups``, ``design`` (the moderators of the main fit), ``scale_design`` (those of its
+    spread) and ``permutation`` are there when they were asked for. ``tests`` are those beyond the
+    main fit's own: of single terms, of terms together, by likelihood ratio.
 
     ``main`` is None when nothing could be pooled; ``problem`` then says why in one sentence, and
     whatever is known about the studies is still here. ``outcome`` names the outcome of a long sheet
@@ -138,6 +145,8 @@ class AnalysisResult:
     settings: tuple[Setting, ...] = ()
     subgroups: SubgroupAnalysis | None = None
     design: Design | None = None
+    scale_design: Design | None = None
+    tests: tuple[Omnibus, ...] = ()
     permutation: PermutationTest | None = None
     fingerprint: str = ""
     outcome: str = ""

@@ -9,6 +9,7 @@ from metadesk.analysis.dependence import Dependence
 from metadesk.analysis.plain import PlainChoice
 from metadesk.analysis.presets import PRESETS
 from metadesk.analysis.result import Setting
+from metadesk.analysis.testing import Testing
 from metadesk.effects.measures import MEASURES
 from metadesk.models import FitResult
 from metadesk.models.meta import MODELS
@@ -33,7 +34,10 @@ def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
     known = {option.name for option in options_of(model.options)}
     level = {"level": spec.level} if "level" in known else {}
     rows += _options("model", model.options, {**spec.model_options, **level})
+    rows += _questions(spec)
     rows += _blocks(spec)
+    if main.weights_meaning:
+        rows.append(Setting("weights", "What a weight means", main.weights_meaning))
     if spec.preset in PRESETS:
         rows.append(Setting("preset", "Preset", PRESETS[spec.preset].title))
     studies = [s for s in prepared.studies if s.listed]
@@ -49,11 +53,38 @@ def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
     return tuple(rows)
 
 
+def _questions(spec: AnalysisSpec) -> list[Setting]:
+    """What was asked of the model beyond its own options."""
+    together = "; ".join(" and ".join(words) for words in spec.test_together)
+    places = "; ".join(
+        ", ".join(f"{name} = {value}" for name, value in place.items()) for place in spec.predict_at
+    )
+    shared = (
+        "all groups share one τ²" if spec.subgroup_tau2 == "common" else "each group its own τ²"
+    )
+    explains = MODELS[spec.model].explains
+    rows = [
+        Setting("moderators", "Moderators", spec.moderators if explains else ""),
+        Setting("scale", "Moderators of the spread", _scale_of(spec)),
+        Setting("subgroup", "Subgroups by", f"{spec.subgroup}, {shared}" if spec.subgroup else ""),
+        Setting("test_together", "Tested together", together),
+        Setting("predict_at", "Predictions at", places),
+        Setting("permutations", "Permutations", f"{spec.permutations or ''}"),
+    ]
+    return [row for row in rows if row.value]
+
+
+def _scale_of(spec: AnalysisSpec) -> str:
+    return spec.scale if MODELS[spec.model].reads == "scale" else ""
+
+
 def _blocks(spec: AnalysisSpec) -> list[Setting]:
     """What was chosen about several effects of a study and about plain numbers, where anything."""
     rows: list[Setting] = []
     if spec.dependence.get("use", "none") != "none":
         rows += [s for s in _options("dependence", Dependence, spec.dependence) if s.value]
+    if spec.tests:
+        rows += _options("tests", Testing, spec.tests)
     if spec.plain:
         rows += [s for s in _options("plain", PlainChoice, spec.plain) if s.value]
     return rows

@@ -39,13 +39,17 @@ class AnalysisSpec:
     ``measure`` is a key of ``effects.MEASURES`` ('' lets the engine take what the roles suggest),
     ``model`` one of ``models.meta.MODELS``. Options are plain mappings here and are checked against
     the option fields of their family. ``roles`` maps a role to a column name and overrides what the
-    sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``. ``subgroup`` names
+    sheet says; ``moderators`` is a formula such as ``~ ablat + factor(alloc)``, ``scale`` one for
+    the spread of true effects where the model explains that too. ``subgroup`` names
     a column, ``subgroup_tau2`` says whether its groups share one tau². ``compare`` lists further
-    models to stand beside the main one, each with ``model``, ``options`` and ``moderators``.
-    ``outcome`` names the outcome of a long sheet that is analysed: '' takes the one with the most
-    rows, 'all' all of them together.
+    models to stand beside the main one, each with ``model``, ``options``, ``moderators`` and
+    ``scale``. ``outcome`` names the outcome of a long sheet that is analysed: '' takes the one with
+    the most rows, 'all' all of them together.
     ``predict_at`` lists values of the moderators at which the model is asked what it expects;
     ``permutations`` is how many rearrangements a permutation test makes, 0 for none.
+    ``tests`` says how hypotheses are tested beyond the model's own table (see
+    :class:`metadesk.analysis.testing.Testing`), ``test_together`` lists sets of terms or
+    coefficients that are tested jointly.
     ``routes`` maps a row id to the route a person chose for it ('!key': a refused one).
     ``dependence`` says what to do with several effects of one study (see
     :class:`metadesk.analysis.dependence.Dependence`), ``plain`` which baseline risk or scale the
@@ -61,12 +65,15 @@ class AnalysisSpec:
     model_options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     roles: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     moderators: str = ""
+    scale: str = ""
     outcome: str = ""
     subgroup: str = ""
     subgroup_tau2: str = "separate"
     compare: tuple[Mapping[str, Any], ...] = ()
     predict_at: tuple[Mapping[str, Any], ...] = ()
     permutations: int = 0
+    tests: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    test_together: tuple[tuple[str, ...], ...] = ()
     routes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     dependence: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     plain: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
@@ -87,7 +94,7 @@ class AnalysisSpec:
             if isinstance(value, Labels):
                 value = {g.name: getattr(value, g.name) for g in fields(value)}
             elif isinstance(value, tuple):
-                value = [dict(one) for one in value]
+                value = [list(one) if isinstance(one, tuple) else dict(one) for one in value]
             elif isinstance(value, Mapping):
                 value = {str(k): list(v) if isinstance(v, tuple) else v for k, v in value.items()}
             plain[f.name] = value
@@ -114,6 +121,7 @@ class AnalysisSpec:
         values["version"] = SPEC_VERSION
         blocks = (
             "measure_options", "model_options", "roles", "routes", "labels", "dependence", "plain",
+            "tests",
         )  # fmt: skip
         for name in blocks:
             if name in values and not isinstance(values[name], Mapping):
@@ -126,6 +134,8 @@ class AnalysisSpec:
             raise SpecProblem("'subgroup_tau2' in the spec is separate or common.")
         values["compare"] = tuple(_other_model(one) for one in values.get("compare", ()))
         values["predict_at"] = tuple(_place(one) for one in values.get("predict_at", ()))
+        together = values.get("test_together", ())
+        values["test_together"] = tuple(_tested_together(one) for one in together)
         many = values.get("permutations", 0)
         if (
             isinstance(many, bool)
@@ -144,9 +154,10 @@ class AnalysisSpec:
 
 
 WORDS = (
-    "measure", "model", "moderators", "outcome", "subgroup", "subgroup_tau2", "sheet", "preset",
+    "measure", "model", "moderators", "scale", "outcome", "subgroup", "subgroup_tau2", "sheet",
+    "preset",
 )  # fmt: skip
-LISTS = ("compare", "predict_at")
+LISTS = ("compare", "predict_at", "test_together")
 
 
 def _check_kinds(values: Mapping[str, Any]) -> None:
@@ -182,14 +193,24 @@ def _read_routes(given: Mapping[Any, Any]) -> dict[int, str]:
 
 
 def _other_model(given: Any) -> Mapping[str, Any]:
-    known = {"model", "options", "moderators", "label"}
+    known = {"model", "options", "moderators", "scale", "label"}
     whole = isinstance(given, Mapping) and "model" in given and not set(given) - known
     if not whole or not isinstance(given.get("options", {}), Mapping):
         raise SpecProblem(
             "'compare' in the spec is a list of models, each with 'model' and, where wanted, "
-            "'options', 'moderators' and 'label'."
+            "'options', 'moderators', 'scale' and 'label'."
         )
     return dict(given)
+
+
+def _tested_together(given: Any) -> tuple[str, ...]:
+    whole = isinstance(given, list | tuple) and given and all(isinstance(w, str) for w in given)
+    if not whole:
+        raise SpecProblem(
+            "'test_together' in the spec is a list of lists, each with the moderators that are "
+            'tested together, such as [["ablat", "factor(alloc)"]].'
+        )
+    return tuple(given)
 
 
 def _place(given: Any) -> Mapping[str, Any]:

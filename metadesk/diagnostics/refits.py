@@ -100,7 +100,7 @@ def _refits(
     if model.test in ("hksj", "hksj-guarded"):
         scale = np.sqrt(np.where(df > 0, fits.s2w, 1.0))
         scale = np.maximum(scale, 1.0) if model.test == "hksj-guarded" else scale
-    elif model.test == "kr":
+    elif model.test not in ("z", "t"):
         raise SpecProblem("Refits on subsets run with the tests z, t or Hartung–Knapp.")
     dfs = np.where((df > 0) & (model.test != "z"), df, math.inf)
     b, se = fits.b[:, 0], fits.se[:, 0] * scale

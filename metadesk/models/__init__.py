@@ -8,6 +8,7 @@ from metadesk.models.result import (
     Interval,
     Omnibus,
     Quantity,
+    Spread,
     Status,
     VarianceComponent,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Interval",
     "Omnibus",
     "Quantity",
+    "Spread",
     "Status",
     "VarianceComponent",
 ]

@@ -8,10 +8,10 @@ analysis scale (log for ratios) and keep full precision; every number names its 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -36,7 +36,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A named number with its method, and where it has them its standard error and interval."""
+    """A named number with its method, and where it has them its standard error and interval.
+
+    ``stat`` is the statistic that ``p`` belongs to, where that is not ``value`` itself.
+    """
 
     name: str
     title: str
@@ -47,6 +50,7 @@ class Quantity:
     p: float = math.nan
     interval: Interval | None = None
     kind: str = "number"
+    stat: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +131,12 @@ class Heterogeneity:
 
 @dataclass(frozen=True)
 class FitStatistics:
-    """Log-likelihood (restricted where ``restricted``) and information criteria."""
+    """Log-likelihood (restricted where ``restricted``) and information criteria.
+
+    ``likelihood`` names the likelihood that the estimates maximise ('normal', 'counts, UM.FS'), ''
+    where they do not maximise the one that is shown; ``variances`` names its free variances. Two
+    fits can be compared by their likelihoods only where these go together.
+    """
 
     logLik: float
     deviance: float
@@ -136,6 +145,16 @@ class FitStatistics:
     AICc: float
     restricted: bool
     n_parameters: int = 0
+    likelihood: str = ""
+    variances: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """Heterogeneity that has moderators: coefficients of ln tau², and tau² of every study."""
+
+    coefficients: Coefficients
+    tau2: FloatVector
 
 
 @dataclass(frozen=True)
@@ -150,6 +169,14 @@ class Omnibus:
     p: float
     coefficients: tuple[str, ...]
     method: str
+
+
+class JointTest(Protocol):
+    """A way to test several coefficients at once."""
+
+    def __call__(self, which: Sequence[int], title: str) -> Omnibus:
+        """Test that the coefficients at these positions are all zero."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -176,6 +203,8 @@ class FitResult:
     are percentages over the studies used (None where the model has none; ``weights_meaning`` says
     what they mean or why there are none). ``prediction`` holds for the true effect in a new study.
     ``extra`` holds further named quantities; ``tables`` further tables, both for the reports.
+    ``spread`` is there where heterogeneity has moderators; ``joint`` where joint tests of
+    coefficients are made otherwise than by Wald's quadratic form.
     """
 
     model: str
@@ -198,6 +227,8 @@ class FitResult:
     notes: tuple[Note, ...] = ()
     extra: Mapping[str, Quantity] = field(default_factory=lambda: MappingProxyType({}))
     tables: tuple[Table, ...] = ()
+    spread: Spread | None = None
+    joint: JointTest | None = None
 
     @property
     def pooled(self) -> Quantity:

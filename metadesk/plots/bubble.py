@@ -88,11 +88,11 @@ def bubble_scene(result: AnalysisResult, options: BubbleOptions) -> BubbleScene:
     name = _moderator(result, options)
     assert result.design is not None
     values = [float(v) for v in result.design.cells[name]]
-    used = [s for s in result.used if math.isfinite(s.fitted)]
-    largest = max((s.weight for s in used if s.weight > 0), default=math.nan)
+    largest = max((s.weight for s in result.used if s.weight > 0), default=math.nan)
     bubbles = tuple(
         Bubble(s, x, s.effect, _radius(s.weight, largest, options))
-        for s, x in zip(used, values, strict=True)
+        for s, x in zip(result.used, values, strict=True)
+        if math.isfinite(s.fitted)
     )
     low, high = min(values), max(values)
     pad = 0.04 * (high - low) or max(0.05 * abs(low), 0.5)
@@ -116,8 +116,8 @@ def bubble_needs(result: AnalysisResult) -> str | None:
             "'Meta-regression' and add one."
         )
     assert result.design is not None
-    fitted = sum(math.isfinite(s.fitted) for s in result.used)
-    if fitted != result.design.k:
+    fitted = any(math.isfinite(s.fitted) for s in result.used)
+    if not fitted or len(result.used) != result.design.k:
         return "This model does not tell what it expects of each study."
     return None
 

@@ -20,13 +20,13 @@ def result_sentence(result: AnalysisResult) -> str:
         return _with_moderators(result, fit)
     pooled = fit.pooled
     parts = [
-        f"{_studies(result)}, {fit.title.lower()}: {result.family.title.lower()} "
+        f"{_studies(result)}, {in_sentence(fit.title)}: {result.family.title.lower()} "
         f"{natural_text(result, pooled.value)} {_ends(result, pooled.interval)}, "
         f"{p_phrase(pooled.p)}"
     ]
     spread = fit.heterogeneity
     if spread is not None and fit.k > 1:
-        shown = [] if fit.family == "fixed" else [f"τ² = {format_value(spread.tau2, 'variance')}"]
+        shown = [] if fit.family == "fixed" else [_tau2(fit, "τ²")]
         if not math.isnan(spread.I2):
             shown.append(f"I² = {format_value(spread.I2, 'percent', 0)}")
         parts.append(", ".join(shown))
@@ -35,10 +35,18 @@ def result_sentence(result: AnalysisResult) -> str:
     return "; ".join(part for part in parts if part) + "."
 
 
+PEOPLE = ("Mantel", "Peto", "Henmi", "Poisson")
+
+
+def in_sentence(title: str) -> str:
+    """The title of a model within a sentence; names of people and abbreviations stay."""
+    return title if title.startswith(PEOPLE) else title[:1].lower() + title[1:]
+
+
 def _with_moderators(result: AnalysisResult, fit: FitResult) -> str:
     """With moderators there is no one pooled effect: say what they explain."""
     names = ", ".join(n for n in fit.coefficients.names if n != "intrcpt")
-    parts = [f"{_studies(result)}, {fit.title.lower()} on {names}"]
+    parts = [f"{_studies(result)}, {in_sentence(fit.title)} on {names}"]
     if fit.omnibus:
         test = fit.omnibus[0]
         letter = "χ²" if test.kind == "chi2" else "F"
@@ -48,11 +56,22 @@ def _with_moderators(result: AnalysisResult, fit: FitResult) -> str:
         )
     spread = fit.heterogeneity
     if spread is not None:
-        shown = f"residual τ² = {format_value(spread.tau2, 'variance')}"
+        shown = _tau2(fit, "residual τ²")
         if not math.isnan(spread.R2):
             shown += f", {format_value(spread.R2, 'percent', 0)} of τ² explained"
         parts.append(shown)
     return "; ".join(parts) + "."
+
+
+def _tau2(fit: FitResult, name: str) -> str:
+    """The between-study variance, or that there is no one number."""
+    value = math.nan if fit.heterogeneity is None else fit.heterogeneity.tau2
+    if fit.spread is None or not math.isnan(value):
+        return f"{name} = {format_value(value, 'variance')}"
+    low, high = (
+        format_value(float(v), "variance") for v in (fit.spread.tau2.min(), fit.spread.tau2.max())
+    )
+    return f"{name} from {low} to {high}"
 
 
 def natural_text(result: AnalysisResult, value: float) -> str:

@@ -6,7 +6,7 @@ import math
 
 from metadesk.analysis.result import AnalysisResult, StudyResult
 from metadesk.document import Cell, Column, Table
-from metadesk.models import FitResult
+from metadesk.models import FitResult, Interval
 from metadesk.reports.numbers import heterogeneity_numbers, models_of
 from metadesk.reports.sources import citations
 
@@ -150,6 +150,14 @@ def scale_words(result: AnalysisResult) -> str:
 def known(value: float) -> float | None:
     """A number as a cell, nothing for NaN."""
     return None if math.isnan(value) else float(value)
+
+
+def natural_ends(result: AnalysisResult, interval: Interval | None) -> tuple[Cell, Cell]:
+    """The ends of an interval on the natural scale, the lower first."""
+    if interval is None or math.isnan(interval.lower):
+        return None, None
+    low, high = sorted((result.natural(interval.lower), result.natural(interval.upper)))
+    return known(low), known(high)
 
 
 def _head(result: AnalysisResult, fit: FitResult, title: str) -> tuple[Cell, ...]:

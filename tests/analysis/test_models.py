@@ -124,7 +124,7 @@ def test_a_long_fit_stops_in_the_middle(bcg, spec) -> None:
 
 
 def test_a_permutation_test_of_other_models_is_refused_in_a_note(bcg) -> None:
-    found = run(AnalysisSpec(model="fixed", permutations=199), bcg)
+    found = run(AnalysisSpec(model="hc", permutations=199), bcg)
     assert found.permutation is None
     assert any(n.code == "no-permutation" for n in found.notes)
 

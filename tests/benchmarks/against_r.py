@@ -172,7 +172,7 @@ def dependent_lines(folder: Path) -> list[Line]:
             "d <- read.csv('bcg.csv'); f <- function() rma.glmm(measure = 'OR', ai = ai, bi = bi, "
             f"ci = ci, di = di, data = d, model = '{model}')"
         )
-        spec = CountMixed(model=model)
+        spec = CountMixed(model=model, tau2_interval="none")
         lines.append(Line(model, f"{model}, 13 trials of BCG", r,
                           lambda spec=spec: fit_counts(spec, tables), target, needs,
                           (1, 1 if model == "CM.EL" else 3)))  # fmt: skip

@@ -42,7 +42,9 @@ def test_predictions_and_permutations_are_asked_for_in_words(tmp_path) -> None:
         "--predict", "ablat=33,alloc=random", "--permutations", "199",
     )  # fmt: skip
     assert table(found, "predictions")["rows"][0]["pred"] == pytest.approx(-0.8744, rel=1e-3)
-    assert len(table(found, "permutation")["rows"]) == 4
+    rows = table(found, "permutation")["rows"]
+    assert [row["term"] for row in rows][-1] == "All moderators (QM)"
+    assert len(rows) == 5
 
 
 def test_subgroups_stand_in_the_figure(tmp_path) -> None:
@@ -100,3 +102,52 @@ def test_a_model_for_another_measure_says_which_it_is_for(tmp_path, capsys) -> N
     main(["analyse", BCG, "--measure", "RR", "--model", "glmm", "--out", str(tmp_path)])
     said = capsys.readouterr()
     assert "is for odds ratio" in said.err + said.out
+
+
+def test_tests_are_asked_for_in_words(tmp_path) -> None:
+    found = analysed(
+        tmp_path, "--model", "mixed", "--moderators", "~ ablat + factor(alloc)",
+        "--tests", "adjust=holm", "--tests", "likelihood_ratio=yes",
+        "--test-together", "ablat,factor(alloc)",
+    )  # fmt: skip
+    rows = table(found, "tests")["rows"]
+    titles = [row["test"] for row in rows]
+    assert "Joint test of ablat, factor(alloc)" in titles
+    assert any("Likelihood ratio" in row["method"] for row in rows)
+    assert table(found, "coefficients")["rows"][1]["p_adjusted"] is not None
+
+
+def test_a_comma_in_brackets_belongs_to_its_term(tmp_path) -> None:
+    formula = '~ ablat + factor(alloc, ref="random")'
+    found = analysed(tmp_path, "--model", "mixed", "--moderators", formula,
+                     "--test-together", "ablat,factor(alloc)")  # fmt: skip
+    assert found["spec"]["test_together"] == [["ablat", "factor(alloc)"]]
+
+
+def test_moderators_of_the_spread_are_a_formula_of_their_own(tmp_path) -> None:
+    found = analysed(
+        tmp_path, "--model", "scale", "--moderators", "~ ablat", "--scale", "~ alloc",
+        "--predict", "ablat=33,alloc=random",
+    )  # fmt: skip
+    assert [row["term"] for row in table(found, "scale")["rows"]][1:] == [
+        "allocrandom", "allocsystematic"
+    ]  # fmt: skip
+    assert table(found, "predictions")["rows"][0]["pi_lb"] is not None
+    assert (tmp_path / "bubble.svg").exists()
+
+
+def test_moderators_of_the_spread_need_the_model_that_takes_them(tmp_path, capsys) -> None:
+    main(["analyse", BCG, "--scale", "~ alloc", "--out", str(tmp_path)])
+    said = capsys.readouterr()
+    assert "--model scale" in said.err + said.out
+
+
+def test_options_of_the_weights_reach_the_numbers(tmp_path) -> None:
+    by = {}
+    for key in ("1/v", "equal"):
+        found = analysed(
+            tmp_path / key.replace("/", ""), "--tau2", "GENQ", "--option", f"q_weights={key}"
+        )
+        by[key] = numbers(found)["tau2"]
+    assert by["1/v"] == pytest.approx(0.308760262862)
+    assert by["equal"] == pytest.approx(0.328563857996)

@@ -6,6 +6,7 @@ The expected numbers are those of the reference cases.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
     QComboBox,
+    QLabel,
     QLineEdit,
     QPushButton,
     QRadioButton,
@@ -186,6 +188,102 @@ def test_the_bubble_plot_can_be_explored_and_a_click_finds_the_study(bcg) -> Non
     explorer._click(None, [point])
     assert bcg.session.selected == row
     assert explorer.place_of(row) is not None
+
+
+# -- tests -----------------------------------------------------------------------------------------
+
+
+def test_tests_are_chosen_in_their_own_section(bcg) -> None:
+    choose_model(bcg, "mixed")
+    type_formula(bcg, "~ ablat + alloc")
+    bcg.choose("testsForm-adjust", "holm")
+    bcg.widget(QCheckBox, "testsForm-likelihood_ratio").setChecked(True)
+    for i in range(2):
+        bcg.widget(QCheckBox, f"together{i}").setChecked(True)
+    click(bcg, "togetherAdd")
+    assert bcg.session.spec.test_together == (("ablat", "factor(alloc)"),)
+    assert not bcg.widget(QPushButton, "togetherAdd").isEnabled()
+    book = bcg.export()
+    words = [str(v) for row in book["Results"] for v in row if v is not None]
+    assert "P, adjusted" in words
+    assert "Joint test of ablat, factor(alloc)" in words
+    assert any(word.startswith("Likelihood ratio (ML)") for word in words)
+    settings = {row[0]: row[1] for row in book["Settings"]}
+    assert settings["Adjust P values for their number"] == "Holm"
+    click(bcg, "together0-remove")
+    assert bcg.session.spec.test_together == ()
+
+
+def test_a_plain_mean_is_tested_by_permutation(bcg) -> None:
+    click(bcg, "permutationOn")
+    assert bcg.session.result.permutation.names == ("intrcpt",)
+    bcg.choose("testsForm-rearrange", "exact")
+    bcg.wait()
+    assert bcg.session.result.permutation.exact
+    book = bcg.export()
+    assert bcg.holds(book["Results"], float(bcg.session.result.permutation.pval[0]))
+
+
+def test_what_a_model_cannot_be_tested_by_is_switched_off(bcg) -> None:
+    ratio = bcg.widget(QCheckBox, "testsForm-likelihood_ratio")
+    adjust = bcg.widget(QComboBox, "testsForm-adjust")
+    assert ratio.isEnabled()
+    assert not adjust.isEnabled()
+    choose_model(bcg, "mh", "OR")
+    assert not ratio.isEnabled()
+    choose_model(bcg, "mixed")
+    assert adjust.isEnabled()
+
+
+def test_a_nested_model_beside_has_its_likelihood_ratio_in_the_workbook(bcg) -> None:
+    bcg.choose("modelForm-tau2", "ML")
+    bcg.wait()
+    click(bcg, "compareAdd")
+    choose_model(bcg, "mixed")
+    type_formula(bcg, "~ ablat")
+    bcg.choose("modelForm-tau2", "ML")
+    book = bcg.export()
+    title = "Likelihood ratio to the main model, χ²"
+    shown = cell(book, "Results", "Random effects, ML", title)
+    full = bcg.session.result.main.statistics.logLik
+    assert shown == pytest.approx(2 * (full + 12.66507634827681), rel=1e-6)
+
+
+# -- spread explained by moderators ----------------------------------------------------------------
+
+
+def test_moderators_of_the_spread_have_a_list_and_a_formula_of_their_own(bcg) -> None:
+    assert not bcg.widget(QWidget, "scaleSection").isVisible()
+    choose_model(bcg, "scale")
+    bcg.choose("addModerator", "ablat")
+    bcg.choose("addScale", "alloc")
+    bcg.wait()
+    assert bcg.widget(QLineEdit, "formulaLine").text() == "~ ablat"
+    assert bcg.widget(QLineEdit, "scaleLine").text() == "~ factor(alloc)"
+    panel = bcg.widget(QWidget, "setupPanel")
+    assert "ln τ²" in panel.findChild(QLabel, "equation").text()
+    fit = bcg.session.result.main
+    bcg.widget(QLineEdit, "predict0").setText("33")
+    bcg.widget(QLineEdit, "predict1").setText("random")
+    click(bcg, "predictAdd")
+    book = bcg.export()
+    alpha = fit.spread.coefficients
+    assert cell(book, "Results", "allocsystematic", "τ² is multiplied by") == pytest.approx(
+        math.exp(alpha.b[2])
+    )
+    for tau2 in set(fit.spread.tau2.tolist()):
+        assert bcg.holds(book["Results"], tau2)
+    assert bcg.session.spec.predict_at == ({"ablat": 33.0, "alloc": "random"},)
+
+
+def test_the_spread_model_agrees_with_the_reference(bcg) -> None:
+    choose_model(bcg, "scale")
+    bcg.choose("addScale", "ablat")
+    bcg.wait()
+    want = expected("k7_bias_diag", "scale.dat.bcg.rr.REML.log.ablat")
+    book = bcg.export()
+    for value in (want["alpha"][0], *want["b"], want["logLik"]):
+        assert bcg.holds(book["Results"], value, rel=1e-4), value
 
 
 # -- subgroups -------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def result():
 def test_the_document_holds_results_studies_heterogeneity_and_settings(result):
     tables = [b.key for b in compose(result).blocks if isinstance(b, Table)]
     assert [key for key in tables if key != "plain"] == [
-        "pooled", "analysis", "comparison", "heterogeneity", "studies", "settings",
+        "pooled", "analysis", "comparison", "fit", "heterogeneity", "studies", "settings",
     ]  # fmt: skip
 
 

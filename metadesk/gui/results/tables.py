@@ -13,7 +13,7 @@ from metadesk.reports.model_tables import model_tables
 from metadesk.reports.numbers import models_of
 from metadesk.reports.tables import effect_title
 
-LAST = ("comparison", "blups")
+FIRST, LAST = ("coefficients",), ("comparison", "fit", "blups")
 
 
 def any_tables(result: AnyResult) -> tuple[Table, ...]:
@@ -30,11 +30,12 @@ def result_tables(result: AnalysisResult) -> tuple[Table, ...]:
     tables = [studies_table(result)]
     if result.main is not None:
         more = list(model_tables(result))
+        first = [table for table in more if table.key in FIRST]
         last = [table for table in more if table.key in LAST]
-        first = [table for table in more if table.key not in LAST]
-        tables = [pooled_table(result), *first, heterogeneity_table(result), *tables, *last]
-        if len(result.main.coefficients.names) > 1:
-            tables.insert(1, result.main.summary())
+        rest = [table for table in more if table.key not in FIRST + LAST]
+        tables = [
+            pooled_table(result), *first, *rest, heterogeneity_table(result), *tables, *last
+        ]  # fmt: skip
     return tuple(tables)
 
 
@@ -143,7 +144,9 @@ def studies_table(result: AnalysisResult) -> Table:
         for s in result.studies
         if s.listed
     )
-    return Table("Studies", columns, rows, key="studies")
+    meaning = result.main.weights_meaning if result.main is not None else ""
+    notes = (f"Weights: {meaning}",) if meaning else ()
+    return Table("Studies", columns, rows, notes, key="studies")
 
 
 def _sentence(words: str) -> str:

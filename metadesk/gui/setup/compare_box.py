@@ -76,13 +76,16 @@ class CompareBox(QWidget):
         from metadesk.models.meta import MODELS
 
         spec = self._session.spec
-        moderators = spec.moderators if MODELS[spec.model].explains else ""
-        return {
+        entry = MODELS[spec.model]
+        moderators = spec.moderators if entry.explains else ""
+        scale = spec.scale if entry.reads == "scale" else ""
+        this: dict[str, object] = {
             "model": spec.model,
             "options": dict(spec.model_options),
             "moderators": moderators,
-            "label": model_label(spec.model, spec.model_options, moderators),
+            "label": model_label(spec.model, spec.model_options, moderators, scale),
         }
+        return {**this, "scale": scale} if scale else this
 
     def _add(self) -> None:
         spec = self._session.spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
@@ -24,38 +24,69 @@ NEVER = frozenset({"study"})
 """Roles of columns that explain nothing."""
 
 
-class ModeratorBox(QWidget):
-    """The moderators of the request."""
+class Names(NamedTuple):
+    """What the widgets of one formula are called."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    box: str
+    adder: str
+    cross: str
+    line: str
+    problem: str
+    term: str
+
+
+MEAN_NAMES = Names(
+    "moderatorBox", "addModerator", "addInteraction", "formulaLine", "formulaProblem", "term"
+)
+SCALE_NAMES = Names(
+    "scaleBox", "addScale", "addScaleInteraction", "scaleLine", "scaleProblem", "scaleTerm"
+)
+
+
+class ModeratorBox(QWidget):
+    """A formula of the request: ``part`` is 'moderators' (the mean's) or 'scale' (the spread's)."""
+
+    def __init__(
+        self, session: Session, parent: QWidget | None = None, *, part: str = "moderators"
+    ) -> None:
         super().__init__(parent)
-        self.setObjectName("moderatorBox")
+        mean = part == "moderators"
+        names = MEAN_NAMES if mean else SCALE_NAMES
+        self.setObjectName(names.box)
         self._session = session
+        self._part = part
+        self._term_name = names.term
+        self._title = self.tr("Moderators: {0}") if mean else self.tr("Spread by: {0}")
+        self._add_words = (
+            self.tr("Add a moderator…") if mean else self.tr("Add what explains the spread…")
+        )
         self._shown: tuple[object, ...] = ()
         self._rows: list[TermRow] = []
         self._list = QVBoxLayout()
         self._list.setSpacing(6)
         self.adder = QuietCombo(self)
-        self.adder.setObjectName("addModerator")
-        self.adder.setAccessibleName(self.tr("Add a moderator"))
+        self.adder.setObjectName(names.adder)
+        self.adder.setAccessibleName(self._add_words.rstrip("…"))
         self.adder.activated.connect(self._add)
         self._cross = QToolButton(self)
-        self._cross.setObjectName("addInteraction")
+        self._cross.setObjectName(names.cross)
         self._cross.setText(self.tr("Add an interaction"))
         self._cross.setAccessibleName(self.tr("Add an interaction"))
         self._cross.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._cross.setMenu(QMenu(self._cross))
         set_role(self._cross, "flat")
         self.line = QLineEdit(self)
-        self.line.setObjectName("formulaLine")
+        self.line.setObjectName(names.line)
         self.line.setAccessibleName(self.tr("Formula"))
-        self.line.setPlaceholderText("~ dose + factor(region) + dose:region")
+        self.line.setPlaceholderText(
+            "~ dose + factor(region) + dose:region" if mean else "~ dose + factor(region)"
+        )
         self.line.editingFinished.connect(self._take_formula)
         label = QLabel(self.tr("The same as a formula"), self)
         label.setBuddy(self.line)
         set_role(label, "field")
         self._problem = QLabel(self)
-        self._problem.setObjectName("formulaProblem")
+        self._problem.setObjectName(names.problem)
         self._problem.setWordWrap(True)
         set_role(self._problem, "warning")
         column = QVBoxLayout(self)
@@ -74,14 +105,14 @@ class ModeratorBox(QWidget):
     def refresh(self) -> None:
         """Show the moderators of the request."""
         session = self._session
-        now = (session.spec.moderators, session.table)
+        now = (self._words, session.table)
         if self._shown and self._shown[0] == now[0] and self._shown[1] is now[1]:
             return
         self._shown = now
         with QSignalBlocker(self.line):
-            self.line.setText(session.spec.moderators)
+            self.line.setText(self._words)
         try:
-            formula = self._read(session.spec.moderators)
+            formula = self._read(self._words)
         except SpecProblem as problem:
             self._say(str(problem))
             return
@@ -89,6 +120,10 @@ class ModeratorBox(QWidget):
         self._show_terms(formula.terms)
         self._fill_adder(formula.terms)
         self._fill_interactions(formula.terms)
+
+    @property
+    def _words(self) -> str:
+        return str(getattr(self._session.spec, self._part))
 
     # -- the two ways of saying it ----------------------------------------------------------------
 
@@ -112,7 +147,7 @@ class ModeratorBox(QWidget):
             text = ""
         elif not text.startswith("~"):
             text = f"~ {text}"
-        if text == self._session.spec.moderators:
+        if text == self._words:
             self._say("")
             return
         try:
@@ -125,13 +160,17 @@ class ModeratorBox(QWidget):
     def _set_terms(self, terms: Sequence[Term]) -> None:
         from metadesk.models.meta.formula import Formula, write_formula
 
-        intercept = self._read(self._session.spec.moderators).intercept
+        intercept = self._read(self._words).intercept
         formula = Formula(tuple(terms), intercept or not terms)
         self._set(write_formula(formula) if terms else "")
 
     def _set(self, text: str) -> None:
-        title = self.tr("Moderators: {0}").format(text or self.tr("none"))
-        self._session.set_spec(replace(self._session.spec, moderators=text), title)
+        title = self._title.format(text or self.tr("none"))
+        spec = self._session.spec
+        if self._part == "scale":
+            self._session.set_spec(replace(spec, scale=text), title)
+        else:
+            self._session.set_spec(replace(spec, moderators=text), title)
 
     def _say(self, problem: str) -> None:
         self._problem.setText(problem)
@@ -151,7 +190,7 @@ class ModeratorBox(QWidget):
             self._list.removeWidget(row)
         self._rows = []
         for i, term in enumerate(terms):
-            row = TermRow(i, term, self._session.table, self)
+            row = TermRow(f"{self._term_name}{i}", term, self._session.table, self)
             row.changed.connect(partial(self._change, i))
             row.removed.connect(partial(self._remove, i))
             self._list.addWidget(row)
@@ -161,7 +200,7 @@ class ModeratorBox(QWidget):
         used = {name for term in terms for name in term.columns}
         with QSignalBlocker(self.adder):
             self.adder.clear()
-            self.adder.addItem(self.tr("Add a moderator…"), "")
+            self.adder.addItem(self._add_words, "")
             for column in moderator_columns(self._session):
                 if column not in used:
                     self.adder.addItem(column, column)

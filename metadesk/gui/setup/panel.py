@@ -17,8 +17,9 @@ from metadesk.gui.setup.measure_box import MeasureBox
 from metadesk.gui.setup.model_box import ModelBox
 from metadesk.gui.setup.moderator_box import ModeratorBox
 from metadesk.gui.setup.outcome_box import OutcomeBox
-from metadesk.gui.setup.question_box import PermutationBox, PredictBox
+from metadesk.gui.setup.question_box import PredictBox
 from metadesk.gui.setup.subgroup_box import SubgroupBox
+from metadesk.gui.setup.tests_box import TestsBox
 from metadesk.gui.setup.words_box import WordsBox
 from metadesk.gui.theme import panel_css, set_role, tones
 
@@ -78,15 +79,20 @@ class SetupPanel(QScrollArea):
         advice = Section(self.tr("Advice"), "adviceSection")
         advice.column.addWidget(self._advice)
         explain = Section(self.tr("Moderators"), "moderatorSection")
-        for box in (ModeratorBox(session), PredictBox(session), PermutationBox(session)):
-            explain.column.addWidget(box)
+        explain.column.addWidget(ModeratorBox(session))
+        self._scale = Section(self.tr("What explains the spread"), "scaleSection")
+        self._scale.column.addWidget(ModeratorBox(session, part="scale"))
+        explain.column.addWidget(self._scale)
+        explain.column.addWidget(PredictBox(session))
         self._explain = explain
+        tests = Section(self.tr("Tests"), "testsSection", opened=False)
+        tests.column.addWidget(TestsBox(session))
         groups = Section(self.tr("Subgroups"), "subgroupSection")
         groups.column.addWidget(SubgroupBox(session))
         beside = Section(self.tr("Models side by side"), "compareSection", opened=False)
         beside.column.addWidget(CompareBox(session))
         self._advice_section = advice
-        order = (outcome, model, explain, groups, meaning, advice, beside, words)
+        order = (outcome, model, explain, groups, tests, meaning, advice, beside, words)
         for at, section in enumerate(order):
             self._column.insertWidget(at, section)
         self._ready = True
@@ -103,7 +109,9 @@ class SetupPanel(QScrollArea):
         from metadesk.models.meta import MODELS
 
         model = self._session.spec.model
-        self._explain.setVisible(model in MODELS and MODELS[model].explains)
+        known = model in MODELS
+        self._explain.setVisible(known and MODELS[model].explains)
+        self._scale.setVisible(known and MODELS[model].reads == "scale")
 
     def _show_equation(self) -> None:
         from metadesk.advice.equation import model_in_words

@@ -1,13 +1,11 @@
-"""Questions to a model with moderators: what it expects somewhere, and a test by permutation."""
+"""A question to a model with moderators: what it expects somewhere."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -19,11 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from metadesk.errors import SpecProblem
-from metadesk.gui.forms import QuietSpin
 from metadesk.gui.session import Session
 from metadesk.gui.theme import icon, set_role, tones
-
-PERMUTATIONS = 1000
 
 
 class PredictBox(QWidget):
@@ -59,7 +54,7 @@ class PredictBox(QWidget):
     def refresh(self) -> None:
         """One line a moderator, and the places asked for so far."""
         spec = self._session.spec
-        now = (spec.moderators, spec.predict_at)
+        now = (self._formulas(), spec.predict_at)
         if now == self._shown:
             return
         self._shown = now
@@ -75,17 +70,24 @@ class PredictBox(QWidget):
             words = ", ".join(f"{name} = {value}" for name, value in place.items())
             self._places.addWidget(self._place(i, words))
 
+    def _formulas(self) -> tuple[str, ...]:
+        """The formula of the mean, and that of the spread where the model explains it."""
+        from metadesk.models.meta import MODELS
+
+        spec = self._session.spec
+        scale = spec.model in MODELS and MODELS[spec.model].reads == "scale"
+        return (spec.moderators, spec.scale) if scale else (spec.moderators,)
+
     def _names(self) -> tuple[str, ...]:
         from metadesk.analysis.readers import worded
         from metadesk.models.meta.formula import parse_formula
 
+        words = worded(self._session.table)
         try:
-            formula = parse_formula(
-                self._session.spec.moderators or "~ 1", worded(self._session.table)
-            )
+            terms = [t for f in self._formulas() for t in parse_formula(f or "~ 1", words).terms]
         except SpecProblem:
             return ()
-        return tuple(dict.fromkeys(name for term in formula.terms for name in term.columns))
+        return tuple(dict.fromkeys(name for term in terms for name in term.columns))
 
     def _make_lines(self, names: tuple[str, ...]) -> None:
         while self._form.rowCount():
@@ -132,48 +134,6 @@ class PredictBox(QWidget):
         spec = self._session.spec
         left = tuple(one for j, one in enumerate(spec.predict_at) if j != i)
         self._session.set_spec(replace(spec, predict_at=left), self.tr("Prediction taken out"))
-
-
-class PermutationBox(QWidget):
-    """A permutation test, when it is asked for; it runs with progress and can be stopped."""
-
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("permutationBox")
-        self._session = session
-        self.box = QCheckBox(self.tr("Permutation test"), self)
-        self.box.setObjectName("permutationOn")
-        self.box.setAccessibleName(self.tr("Permutation test"))
-        self.box.clicked.connect(self._tick)
-        self.many = QuietSpin(self)
-        self.many.setObjectName("permutationMany")
-        self.many.setAccessibleName(self.tr("Number of permutations"))
-        self.many.setKeyboardTracking(False)
-        self.many.setRange(99, 1_000_000)
-        self.many.setSingleStep(1000)
-        self.many.setGroupSeparatorShown(True)
-        self.many.valueChanged.connect(self._set)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.box, 1)
-        row.addWidget(self.many)
-        session.spec_changed.connect(self.refresh)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show what the request says."""
-        many = self._session.spec.permutations
-        self.box.setChecked(bool(many))
-        self.many.setVisible(bool(many))
-        with QSignalBlocker(self.many):
-            self.many.setValue(many or PERMUTATIONS)
-
-    def _tick(self, on: bool) -> None:
-        self._set(PERMUTATIONS if on else 0)
-
-    def _set(self, many: int) -> None:
-        title = self.tr("Permutation test: {0}").format(many or self.tr("none"))
-        self._session.set_spec(replace(self._session.spec, permutations=many), title)
 
 
 def _value(text: str) -> float | str:

@@ -25,10 +25,10 @@ class TermRow(QFrame):
     removed = Signal()
 
     def __init__(
-        self, number: int, term: Term, table: StudyTable, parent: QWidget | None = None
+        self, name: str, term: Term, table: StudyTable, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setObjectName(f"term{number}")
+        self.setObjectName(name)
         self.term = term
         self._table = table
         set_role(self, "card-note")

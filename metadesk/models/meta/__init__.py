@@ -1,11 +1,13 @@
 """Study-level models: effects with sampling variances (or counts) in, a fit out."""
 
 from metadesk.catalogue import Catalogue
+from metadesk.models.meta import location_scale, mixed_effects, random_effects
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.entry import StudyModel
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
 from metadesk.models.meta.glmm import COUNT_MODELS
 from metadesk.models.meta.henmi_copas import HenmiCopas, fit_henmi_copas
+from metadesk.models.meta.location_scale import LocationScale, ScaleData, fit_location_scale
 from metadesk.models.meta.mantel_haenszel import MantelHaenszel, fit_mantel_haenszel
 from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
 from metadesk.models.meta.multilevel import DEPENDENT_MODELS
@@ -38,6 +40,7 @@ MODELS.add(
         equation="{effect}_i = μ + u_i + e_i,   u_i ~ N(0, τ²),   e_i ~ N(0, v_i)",
         options=RandomEffects,
         fit=fit_random,
+        ratios=random_effects.RATIOS,
     ),
     StudyModel(
         key="hc",
@@ -67,6 +70,28 @@ MODELS.add(
         fit=fit_mixed,
         reads="moderators",
         fewest=3,
+        ratios=mixed_effects.RATIOS,
+    ),
+    StudyModel(
+        key="scale",
+        title="Spread explained by moderators (location–scale)",
+        short="Spread explained by moderators",
+        family="mixed",
+        sentence="Moderators say where studies differ more; others may explain their mean.",
+        assumption=(
+            "The mean true effect is linear in its moderators, ln τ² linear in those of the spread."
+        ),
+        question="Where do true effects differ more, and what is their mean there?",
+        equation=(
+            "{effect}_i = β₀ + {moderators} + u_i + e_i,   u_i ~ N(0, τ²_i),   "
+            "ln τ²_i = α₀ + {spread},   e_i ~ N(0, v_i)"
+        ),
+        options=LocationScale,
+        fit=fit_location_scale,
+        reads="scale",
+        fewest=4,
+        advanced=True,
+        ratios=location_scale.RATIOS,
     ),
     StudyModel(
         key="mh",
@@ -102,15 +127,18 @@ __all__ = [
     "MODELS",
     "FixedEffect",
     "HenmiCopas",
+    "LocationScale",
     "MantelHaenszel",
     "MetaData",
     "MixedEffects",
     "Peto",
     "RandomEffects",
+    "ScaleData",
     "StudyModel",
     "TwoArms",
     "fit_fixed",
     "fit_henmi_copas",
+    "fit_location_scale",
     "fit_mantel_haenszel",
     "fit_mixed",
     "fit_peto",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -117,6 +117,12 @@ class MetaData:
             weights=None if self.weights is None else self.weights[index],
             design=None if self.design is None else self.design.take(index),
         )
+
+    def without_columns(self, names: Collection[str]) -> MetaData:
+        """The same studies without these columns of ``X``; some must be left."""
+        keep = [i for i, name in enumerate(self.names) if name not in names]
+        kept = tuple(self.names[i] for i in keep)
+        return replace(self, X=self.X[:, keep], names=kept, design=None)
 
     def without_moderators(self) -> MetaData:
         """The same studies with an intercept only."""

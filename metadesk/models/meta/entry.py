@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from metadesk.models.meta.likelihood_ratio import Refits
 from metadesk.models.result import Family, FitResult
 
-Reads = Literal["effects", "moderators", "two-arms", "counts", "levels"]
+Reads = Literal["effects", "moderators", "scale", "two-arms", "counts", "levels"]
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,15 @@ class StudyModel:
     """A model in the catalogue.
 
     ``reads`` says what it needs beside the sheet's effects: nothing more ('effects'), a design
-    ('moderators'), the counts of two arms ('two-arms'), any counts ('counts'), or a grouping of
-    rows ('levels'). ``measures`` names the measures it is for; empty means any. ``equation`` is
-    the occurrence equation, with ``{effect}`` and ``{moderators}`` to be put in the sheet's words.
+    ('moderators'), one of the mean and one of the spread ('scale'), the counts of two arms
+    ('two-arms'), any counts ('counts'), or a grouping of rows ('levels').
+    ``measures`` names the measures it is for; empty means any. ``equation`` is the occurrence
+    equation, with ``{effect}`` and ``{moderators}`` to be put in the sheet's words.
     ``short`` is its name within its family. ``moderated`` marks a model of counts that takes
     moderators too.
     ``fewest`` is the number of studies below which it says nothing.
-    ``fit(options, data, progress)`` computes it.
+    ``fit(options, data, progress)`` computes it; ``ratios`` says how it is fitted again for tests
+    by its likelihood, where it has one.
     """
 
     key: str
@@ -40,11 +43,12 @@ class StudyModel:
     fewest: int = 1
     short: str = ""
     moderated: bool = False
+    ratios: Refits | None = None
 
     @property
     def explains(self) -> bool:
         """Whether moderators can stand in the model."""
-        return self.moderated or self.reads in ("moderators", "levels")
+        return self.moderated or self.reads in ("moderators", "scale", "levels")
 
     @property
     def shelf(self) -> Family:
@@ -53,4 +57,5 @@ class StudyModel:
         Models of counts, of moderators and of levels stand with the mixed models that they are,
         whatever their own assumption about the true effects.
         """
-        return "mixed" if self.reads in ("moderators", "counts", "levels") else self.family
+        own = self.reads in ("effects", "two-arms")
+        return self.family if own else "mixed"

@@ -11,15 +11,27 @@ from metadesk.models.meta.linear import Linear
 from metadesk.models.result import FitStatistics
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
+NORMAL = "normal, effects of rows"
+"""The likelihood of effects with known, uncorrelated sampling errors."""
+EFFECT = "effect"
+"""The variance of true effects from row to row, in whatever model it stands."""
+
 
 def fit_statistics(
-    fit: Linear, X: FloatMatrix, v: FloatVector, restricted: bool, n_variances: int
+    fit: Linear,
+    X: FloatMatrix,
+    v: FloatVector,
+    restricted: bool,
+    n_variances: int,
+    variances: frozenset[str] | None = None,
 ) -> FitStatistics:
     """Likelihood statistics at the fit, all constants included.
 
     Restricted: ``-½[(k-p) ln 2π - ln|X'X| + Σ ln s + ln|X'WX| + rss]`` (Harville 1977); its
     deviance is minus twice that. Ordinary: the deviance is against the model that fits every effect
     exactly with variances ``v``. BIC and AICc count k - p observations under restriction, else k.
+    ``variances`` names those that maximise it with the coefficients; None where something else was
+    maximised.
     """
     k, p = fit.k, fit.p
     logs = -float(np.log(fit.w).sum())
@@ -41,6 +53,8 @@ def fit_statistics(
         AICc=-2.0 * ll + 2.0 * parameters * m / (m - parameters - 1),
         restricted=restricted,
         n_parameters=parameters,
+        likelihood="" if variances is None else NORMAL,
+        variances=variances or frozenset(),
     )
 
 

@@ -33,6 +33,10 @@ WHERE = {
     "if0all": "All studies, if any has a zero cell",
     "none": "No study",
 }
+RD_VARIANCES = {
+    "sato": "Sato 1989 (right for few large and for many small studies)",
+    "greenland": "Greenland & Robins 1985 (RevMan)",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class MantelHaenszel:
     to_pooled: str = choice("Added to (pooling)", WHERE, "none")
     drop00: bool = flag("Leave out own estimates of studies without events", True, advanced=True)
     correct: bool = flag("Continuity correction of the Mantel–Haenszel test", True, advanced=True)
+    rd_variance: str = choice(
+        "Standard error of the risk difference", RD_VARIANCES, "sato", advanced=True
+    )
 
 
 def fit_mantel_haenszel(
@@ -60,9 +67,9 @@ def fit_mantel_haenszel(
     """Pool OR, RR, RD, IRR or IRD by Mantel-Haenszel weights.
 
     Log odds ratio with the Robins-Breslow-Greenland (1986) variance, log risk ratio with that of
-    Greenland & Robins (1985), risk difference with that of Sato (1989); rates as in Rothman,
-    Greenland & Lash (2008), ch. 15. Cochran's Q is taken about the pooled value with
-    inverse-variance weights.
+    Greenland & Robins (1985), risk difference with that of Sato (1989) or of Greenland & Robins
+    (1985); rates as in Rothman, Greenland & Lash (2008), ch. 15. Cochran's Q is taken about the
+    pooled value with inverse-variance weights.
 
     Raises
     ------
@@ -78,6 +85,8 @@ def fit_mantel_haenszel(
         )
     pooled = with_constant(data, spec.add_pooled, spec.to_pooled)
     b, se, share = _ESTIMATORS[data.measure](pooled)
+    if data.measure == "RD" and spec.rd_variance == "greenland":
+        se = _greenland_robins(pooled)
     yi, vi = study_effects(spec, data)
     tests = {} if data.measure in ("RD", "IRD") else _tests(pooled, b, spec.correct)
     dropped = tuple(s for s, y in zip(data.slab, yi, strict=True) if math.isnan(y))
@@ -92,7 +101,7 @@ def fit_mantel_haenszel(
         level=spec.level,
         extra=tests,
         notes=_notes(dropped, pooled),
-        method=f"Mantel–Haenszel; added for pooling: {added(spec.add_pooled, spec.to_pooled)}",
+        method=_method(spec, data.measure),
     )
 
 
@@ -198,6 +207,13 @@ def with_constant(data: TwoArms, add: float, to: str) -> TwoArms:
     )
 
 
+def _method(spec: MantelHaenszel, measure: str) -> str:
+    words = f"Mantel–Haenszel; added for pooling: {added(spec.add_pooled, spec.to_pooled)}"
+    if measure != "RD":
+        return words
+    return f"{words}; standard error by {RD_VARIANCES[spec.rd_variance].split(' (')[0]}"
+
+
 def added(constant: float, where: str) -> str:
     """What is added for pooling, in words."""
     if constant == 0.0 or where == "none":
@@ -246,6 +262,13 @@ def _risk_difference(d: TwoArms) -> tuple[float, float, FloatVector]:
     second = d.x1i * (d.n2i - d.x2i) / N + d.x2i * (d.n1i - d.x1i) / N
     var = (b * float(first.sum()) + float(second.sum()) / 2.0) / total**2
     return b, math.sqrt(var), share
+
+
+def _greenland_robins(d: TwoArms) -> float:
+    """Standard error of the risk difference: each arm's binomial variance, weighted (eq. 14)."""
+    share = d.n1i / (d.n1i + d.n2i) * d.n2i
+    arms = sum(x * (n - x) / n**3 for x, n in ((d.x1i, d.n1i), (d.x2i, d.n2i)))
+    return math.sqrt(float((share**2 * arms).sum())) / float(share.sum())
 
 
 def _rate_ratio(d: TwoArms) -> tuple[float, float, FloatVector]:

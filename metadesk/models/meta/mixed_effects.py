@@ -10,10 +10,11 @@ from metadesk.document import Column, Note, Table
 from metadesk.models.meta import linear, prediction, tau2, tau2_interval
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.kernel import MeanKernel
-from metadesk.models.meta.pooling import Pooled, Request, pool
-from metadesk.models.meta.random_effects import I2_TITLES
-from metadesk.models.meta.tau2 import estimate_tau2
-from metadesk.models.result import FitResult, Quantity
+from metadesk.models.meta.likelihood_ratio import Refits
+from metadesk.models.meta.pooling import Pooled, Request, generalised_q_weights, pool
+from metadesk.models.meta.random_effects import I2_TITLES, Q_HELP, bare, tests_of_tau2
+from metadesk.models.meta.tau2 import Q_WEIGHTS, estimate_tau2
+from metadesk.models.result import FitResult, Omnibus, Quantity
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.options import choice, flag, number
 
@@ -40,6 +41,8 @@ class MixedEffects:
         "Residual between-study variance, given", None, minimum=0.0, advanced=True,
         help="Instead of estimating tau², use this value.",
     )  # fmt: skip
+    q_weights: str = choice("Weights of the generalised Q", Q_WEIGHTS, "1/sqrt(v)",
+                            help=Q_HELP, advanced=True)  # fmt: skip
     centred: bool = flag(
         "Without intercept: heterogeneity about the mean effect",
         False,
@@ -83,6 +86,7 @@ def mixed_request(spec: MixedEffects) -> Request:
         spec.prediction,
         spec.I2,
         spec.centred,
+        spec.q_weights,
     )
 
 
@@ -102,8 +106,8 @@ def _with_partition(request: Request, fit: Pooled, data: MetaData) -> FitResult:
         h2 = alone.quadratic(0.0)[0] / (data.k - 1)
         r2 = _share(h2, rest.H2) if rest.QE_df > 0 else float("nan")
         return replace(result, heterogeneity=replace(rest, R2=r2))
-    own = data.weights if request.weighting == "user" else None
-    total = estimate_tau2(alone, request.tau2_method, own).value
+    weights = generalised_q_weights(request, data)
+    total = estimate_tau2(alone, request.tau2_method, weights).value
     spread = replace(rest, R2=_share(total, rest.tau2), tau2_total=total)
     return replace(
         result,
@@ -182,3 +186,12 @@ def _partition_notes(total: float, residual: float, result: FitResult) -> tuple[
             )
         )
     return tuple(notes)
+
+
+def _tests_of_tau2(spec: MixedEffects, data: MetaData, progress: Progress) -> tuple[Omnibus, ...]:
+    return () if spec.tau2 == "none" else tests_of_tau2(fit_mixed, spec, data)
+
+
+RATIOS = Refits(
+    lambda spec: replace(bare(spec), tau2="none" if spec.tau2 == "none" else "ML"), _tests_of_tau2
+)

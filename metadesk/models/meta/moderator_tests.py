@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,22 +25,8 @@ ADJUSTMENTS = {
 }
 
 
-@dataclass(frozen=True)
-class LikelihoodRatio:
-    """Likelihood-ratio comparison of a model with one nested in it."""
-
-    LRT: float
-    df: int
-    pval: float
-    tau2_full: float
-    tau2_reduced: float
-    QE_full: float
-    QE_reduced: float
-    R2: float
-
-
 def wald_of_coefficients(fit: FitResult, which: Sequence[int], title: str = "") -> Omnibus:
-    """Joint Wald test that the coefficients at positions ``which`` are zero."""
+    """Joint test that the coefficients at positions ``which`` are zero, as the model tests them."""
     c = fit.coefficients
     for i in which:
         if not 0 <= i < len(c.names):
@@ -50,6 +35,8 @@ def wald_of_coefficients(fit: FitResult, which: Sequence[int], title: str = "") 
                 f"{', '.join(c.names)}."
             )
     words = title or f"Test of {', '.join(c.names[i] for i in which)}"
+    if fit.joint is not None:
+        return fit.joint(which, words)
     return wald_test(c.names, c.b, c.vb, c.df, list(which), words)
 
 
@@ -78,40 +65,6 @@ def wald_of_combinations(fit: FitResult, L: FloatMatrix) -> Omnibus:
         return Omnibus(title, q, "chi2", float(m), df2, p, c.names, "Wald chi-square")
     p = float(f_sf(q / m, m, df2))
     return Omnibus(title, q / m, "F", float(m), df2, p, c.names, "Wald F")
-
-
-def likelihood_ratio(full: FitResult, reduced: FitResult) -> LikelihoodRatio:
-    """Compare nested models by ``2 (ll_full - ll_reduced)``.
-
-    Raises
-    ------
-    SpecProblem
-        Where one model has no likelihood, where they do not count the same studies, or where
-        restricted likelihoods would be compared across different fixed effects.
-    """
-    a, b = full.statistics, reduced.statistics
-    if a is None or b is None:
-        raise SpecProblem("A likelihood-ratio test needs two models fitted by likelihood.")
-    if full.k != reduced.k:
-        raise SpecProblem(
-            f"The models count {full.k} and {reduced.k} studies; a likelihood-ratio test needs the "
-            "same ones. Leave out the studies with a missing moderator from both."
-        )
-    if (a.restricted or b.restricted) and full.coefficients.names != reduced.coefficients.names:
-        raise SpecProblem(
-            "Restricted likelihoods of models with different moderators cannot be compared; "
-            "choose maximum likelihood (ML) for tau²."
-        )
-    df = a.n_parameters - b.n_parameters
-    if df <= 0:
-        raise SpecProblem("The reduced model must have fewer parameters than the full one.")
-    lrt = 2.0 * (a.logLik - b.logLik)
-    h, g = full.heterogeneity, reduced.heterogeneity
-    if h is None or g is None:
-        raise SpecProblem("A likelihood-ratio test here needs models of heterogeneity.")
-    share = 100.0 * max(0.0, (g.tau2 - h.tau2) / g.tau2) if g.tau2 > 0.0 else math.nan
-    p = float(chi2_sf(lrt, df))
-    return LikelihoodRatio(lrt, df, p, h.tau2, g.tau2, h.QE, g.QE, share)
 
 
 def variance_inflation(fit: FitResult) -> FloatVector:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from metadesk.document import Column, Table
+from metadesk.document import Cell, Column, Table
 from metadesk.errors import SpecProblem
 from metadesk.models.meta.batch import METHODS, BatchFit, fit_batch
 from metadesk.models.meta.data import INTERCEPT, MetaData
+from metadesk.models.meta.fixed_effect import FixedEffect
 from metadesk.models.meta.mixed_effects import MixedEffects
 from metadesk.models.meta.pooling import independent_columns
 from metadesk.models.meta.random_effects import RandomEffects
@@ -20,18 +22,17 @@ from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 from metadesk.options import choice, integer
 
 MOST_EXACT = 1_000_000
+KINDS = {"auto": "All if there are no more than asked for", "exact": "All", "random": "Random"}
+Permuted = FixedEffect | RandomEffects | MixedEffects
 _TOLERANCE = 1e-8
+_BLOCK = 25_000  # numbers in one block of rearrangements
 
 
 @dataclass(frozen=True)
 class Permutation:
     """How many permutations, and whether all of them."""
 
-    kind: str = choice(
-        "Permutations",
-        {"auto": "All if there are no more than asked for", "exact": "All", "random": "Random"},
-        "auto",
-    )
+    kind: str = choice("Permutations", KINDS, "auto")
     iterations: int = integer("Number of permutations", 1000, minimum=99, maximum=1_000_000)
     seed: int = integer("Seed of the random numbers", 1, minimum=0, maximum=2**31 - 1)
 
@@ -55,23 +56,30 @@ class PermutationTest:
     exact: bool
 
     def table(self) -> Table:
-        """Coefficients with their permutation p-values."""
+        """Coefficients with their permutation p-values, then all moderators together."""
         columns = (
             Column("term", "Term"),
             Column("stat", "Statistic", "statistic"),
             Column("pval", "P (permutation)", "p"),
-            Column("error", "Monte Carlo error", "se"),
+            Column("error", "Monte Carlo error of P", "se"),
         )
-        rows = tuple(
+        rows: list[tuple[Cell, ...]] = [
             (name, float(self.stat[i]), float(self.pval[i]), float(self.error[i]))
             for i, name in enumerate(self.names)
-        )
-        what = "all" if self.exact else "random"
-        return Table("Permutation test", columns, rows, (f"{self.n:,} {what} permutations.",))
+        ]
+        if len(self.names) > 2:
+            rows.append(("All moderators (QM)", self.QM, self.QMp, self.QMp_error))
+        return Table("Permutation test", columns, tuple(rows), (self._words(),), "permutation")
+
+    def _words(self) -> str:
+        what = "sign changes" if self.names == (INTERCEPT,) else "rearrangements"
+        if self.exact:
+            return f"All {self.n:,} {what}: the P values are exact."
+        return f"{self.n:,} random {what}; another seed moves P by about its Monte Carlo error."
 
 
 def permutation_test(
-    model: RandomEffects | MixedEffects,
+    model: Permuted,
     data: MetaData,
     options: Permutation | None = None,
     progress: Progress = SILENT,
@@ -82,114 +90,138 @@ def permutation_test(
     symmetric about zero; with moderators the rows of the design are reshuffled against the effects
     (Follmann & Proschan 1999; Higgins & Thompson 2004). A rearrangement counts when its
     statistic is at least as far from zero as the observed one. Random rearrangements take the
-    observed one into the count: ``p = (1 + count)/(1 + n)``.
+    observed one into the count: ``p = (1 + count)/(1 + n)``, with binomial error.
 
     Raises
     ------
     SpecProblem
-        Where the estimator of tau² does not run on many data sets, or all permutations are too
-        many.
+        Where the model does not run on many data sets, or all permutations are too many.
     """
     options = options or Permutation()
-    method = "EE" if model.tau2 == "none" else model.tau2
-    if method not in METHODS:
-        raise SpecProblem(f"A permutation test cannot use tau² by {method}; choose REML or DL.")
     X, names, _ = independent_columns(data.X, data.names)
-    if names == (INTERCEPT,):
-        fits, exact = _flipped(model, data, method, options, progress)
-    else:
-        fits, exact = _reshuffled(model, data, X, method, options, progress)
-    stat = _statistics(model.test, fits)
-    first = 0 if exact else 1
-    p, error = _p_values(np.abs(stat), first)
-    qm, qm_error = math.nan, math.nan
-    joint = fits.QM / _scale(model.test, fits) ** 2
-    if names != (INTERCEPT,):
-        if INTERCEPT not in names:
-            raise SpecProblem("A permutation test of moderators needs an intercept in the model.")
-        got, err = _p_values(joint[:, None], first)
-        qm, qm_error = float(got[0]), float(err[0])
+    if names != (INTERCEPT,) and INTERCEPT not in names:
+        raise SpecProblem("A permutation test of moderators needs an intercept in the model.")
+    many = _Many.of(model, data)
+    plan = _flips(data, options) if names == (INTERCEPT,) else _shuffles(data, X, options, progress)
+    observed = many.statistics(data.yi, X)[0]
+    least, extreme = np.abs(observed) * (1.0 - _TOLERANCE), np.zeros(observed.size)
+    done = 0
+    for y, design in plan.blocks:
+        progress.step(done / plan.n, "Permutation test")
+        found = np.abs(many.statistics(y, design))
+        with np.errstate(invalid="ignore"):
+            extreme += (found >= least).sum(axis=0)
+        done += found.shape[0]
+    first = 0 if plan.exact else 1
+    p = np.where(np.isnan(observed), math.nan, (first + extreme) / (first + plan.n))
+    error = np.sqrt(p * (1.0 - p) / plan.n) if first else 0.0 * p
+    alone = names == (INTERCEPT,)
     return PermutationTest(
-        names, stat[0], p, error, float(joint[0]), qm, qm_error, stat.shape[0] - first, exact
-    )
+        names, observed[:-1], p[:-1], error[:-1], float(observed[-1]),
+        math.nan if alone else float(p[-1]), math.nan if alone else float(error[-1]),
+        plan.n, plan.exact,
+    )  # fmt: skip
 
 
-def _scale(test: str, fits: BatchFit) -> FloatVector:
-    """The factor by which a test widens the classic standard error."""
-    if test == "hksj":
-        return np.sqrt(fits.s2w)
-    if test == "hksj-guarded":
-        return np.sqrt(np.maximum(fits.s2w, 1.0))
-    if test == "kr":
-        raise SpecProblem("A permutation test runs with the tests z, t or Hartung–Knapp.")
-    return np.ones(fits.s2w.size)
+@dataclass(frozen=True, eq=False)
+class _Many:
+    """A model that is fitted to many data sets at once."""
+
+    data: MetaData
+    method: str
+    tau2: float | None
+    test: str
+
+    @classmethod
+    def of(cls, model: Permuted, data: MetaData) -> _Many:
+        """Refuse what does not run on many data sets."""
+        method = "EE" if isinstance(model, FixedEffect) or model.tau2 == "none" else model.tau2
+        given = None if isinstance(model, FixedEffect) else model.tau2_value
+        if method not in METHODS:
+            raise SpecProblem(f"A permutation test cannot use tau² by {method}; choose REML or DL.")
+        if model.test not in ("z", "t", "hksj", "hksj-guarded"):
+            raise SpecProblem("A permutation test runs with the tests z, t or Hartung–Knapp.")
+        if model.weighting != "inverse-variance":
+            raise SpecProblem("A permutation test runs with inverse-variance weights.")
+        return cls(data, method, given, model.test)
+
+    def fits(self, y: FloatMatrix, X: FloatMatrix) -> BatchFit:
+        """Fit every row of ``y``, or every design of ``X``."""
+        design = None if X.shape[-1] == 1 and bool((X == 1.0).all()) else X
+        return fit_batch(y, self.data.vi, X=design, method=self.method, tau2=self.tau2)
+
+    def statistics(self, y: FloatMatrix, X: FloatMatrix) -> FloatMatrix:
+        """Every coefficient's statistic, and in the last column the joint one."""
+        fits = self.fits(y, X)
+        scale = self._scale(fits)
+        with np.errstate(all="ignore"):
+            tests = fits.b / (fits.se * scale[:, None])
+            return np.column_stack([tests, fits.QM / scale**2])
+
+    def _scale(self, fits: BatchFit) -> FloatVector:
+        """The factor by which the test widens the classic standard error."""
+        if self.test == "hksj":
+            return np.sqrt(fits.s2w)
+        if self.test == "hksj-guarded":
+            return np.sqrt(np.maximum(fits.s2w, 1.0))
+        return np.ones(fits.s2w.size)
 
 
-def _statistics(test: str, fits: BatchFit) -> FloatMatrix:
-    with np.errstate(all="ignore"):
-        return np.asarray(fits.b / (fits.se * _scale(test, fits)[:, None]), dtype=np.float64)
+Block = tuple[FloatMatrix, FloatMatrix]
 
 
-def _p_values(size: FloatMatrix, first: int) -> tuple[FloatVector, FloatVector]:
-    """Share of rearrangements at least as extreme as row 0, and its Monte Carlo error."""
-    with np.errstate(invalid="ignore"):
-        extreme = size >= size[0] * (1.0 - _TOLERANCE)
-    n = size.shape[0] - first
-    p = extreme.sum(axis=0) / (n + first)
-    error = np.sqrt(p * (1.0 - p) / n) if first else np.zeros(p.size)
-    return p, error
+@dataclass(frozen=True)
+class _Plan:
+    """Rearrangements in blocks of (effects, design); all ``n`` of them, or so many random ones."""
+
+    n: int
+    exact: bool
+    blocks: Iterator[Block]
 
 
-def _flipped(
-    model: RandomEffects | MixedEffects,
-    data: MetaData,
-    method: str,
-    options: Permutation,
-    progress: Progress,
-) -> tuple[BatchFit, bool]:
+def _spans(n: int, width: int) -> Iterator[tuple[int, int]]:
+    size = max(1, _BLOCK // max(1, width))
+    for first in range(0, n, size):
+        yield first, min(n, first + size)
+
+
+def _flips(data: MetaData, options: Permutation) -> _Plan:
     k = data.k
     exact = _all_of_them(2.0**k, options)
-    if exact:
-        bits = (np.arange(2**k)[:, None] >> np.arange(k)) & 1
-        signs = 1.0 - 2.0 * bits
-    else:
-        rng = np.random.default_rng(options.seed)
-        signs = np.vstack([np.ones(k), rng.choice([-1.0, 1.0], (options.iterations, k))])
-    fits = fit_batch(
-        signs * data.yi, data.vi, method=method, tau2=model.tau2_value, progress=progress
-    )
-    return fits, exact
+    n = 2**k if exact else options.iterations
+    rng = np.random.default_rng(options.seed)
+
+    def blocks() -> Iterator[Block]:
+        for first, last in _spans(n, k):
+            if exact:
+                bits = (np.arange(first, last)[:, None] >> np.arange(k)) & 1
+            else:
+                bits = rng.integers(0, 2, (last - first, k))
+            yield (1.0 - 2.0 * bits) * data.yi, np.ones((k, 1))
+
+    return _Plan(n, exact, blocks())
 
 
-def _reshuffled(
-    model: RandomEffects | MixedEffects,
-    data: MetaData,
-    X: FloatMatrix,
-    method: str,
-    options: Permutation,
-    progress: Progress,
-) -> tuple[BatchFit, bool]:
+def _shuffles(data: MetaData, X: FloatMatrix, options: Permutation, progress: Progress) -> _Plan:
     rows, kinds = np.unique(X, axis=0, return_inverse=True)
     kinds = kinds.ravel()
     count = math.factorial(data.k)
     for same in Counter(kinds.tolist()).values():
         count //= math.factorial(same)
     exact = _all_of_them(float(count), options)
-    if exact:
-        orders = _arrangements(kinds)
-    else:
-        rng = np.random.default_rng(options.seed)
-        drawn = rng.permuted(np.tile(kinds, (options.iterations, 1)), axis=1)
-        orders = np.vstack([kinds, drawn])
-    fits = fit_batch(
-        data.yi,
-        data.vi,
-        X=rows[orders],
-        method=method,
-        tau2=model.tau2_value,
-        progress=progress,
-    )
-    return fits, exact
+    every = _arrangements(kinds, progress) if exact else np.zeros((0, data.k), dtype=np.int64)
+    n = every.shape[0] if exact else options.iterations
+    rng = np.random.default_rng(options.seed)
+
+    def blocks() -> Iterator[Block]:
+        for first, last in _spans(n, X.size):
+            if exact:
+                orders = every[first:last]
+            else:
+                orders = rng.permuted(np.tile(kinds, (last - first, 1)), axis=1)
+            yield data.yi[None, :], rows[orders]
+
+    return _Plan(n, exact, blocks())
 
 
 def _all_of_them(count: float, options: Permutation) -> bool:
@@ -201,16 +233,13 @@ def _all_of_them(count: float, options: Permutation) -> bool:
     return options.kind == "exact" or (options.kind == "auto" and count <= options.iterations)
 
 
-def _arrangements(kinds: IntVector) -> IntVector:
-    """All distinct orders of the kinds, the given one first."""
-    k = kinds.size
-    made = np.full((1, k), -1, dtype=np.int64)
+def _arrangements(kinds: IntVector, progress: Progress) -> IntVector:
+    """All distinct orders of the kinds."""
+    made = np.full((1, kinds.size), -1, dtype=np.int64)
     for kind, count in sorted(Counter(kinds.tolist()).items()):
         for _ in range(count):
+            progress.step(0.0, "Listing all rearrangements")
             made = _place(made, kind)
-        made = np.unique(made, axis=0)
-    same = np.flatnonzero((made == kinds).all(axis=1))[0]
-    made[[0, same]] = made[[same, 0]]
     return made
 
 

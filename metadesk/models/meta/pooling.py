@@ -11,10 +11,10 @@ from metadesk.document import Note
 from metadesk.errors import NotEstimable, SpecProblem
 from metadesk.models.meta import linear, prediction
 from metadesk.models.meta.data import INTERCEPT, MetaData
-from metadesk.models.meta.fit_statistics import fit_statistics
+from metadesk.models.meta.fit_statistics import EFFECT, fit_statistics
 from metadesk.models.meta.heterogeneity import heterogeneity
 from metadesk.models.meta.kernel import Kernel, is_constant, kernel_of
-from metadesk.models.meta.tau2 import METHODS, Tau2, estimate_tau2, standard_error
+from metadesk.models.meta.tau2 import METHODS, Q_WEIGHTS, Tau2, estimate_tau2, standard_error
 from metadesk.models.meta.tau2_interval import tau2_interval
 from metadesk.models.result import (
     Coefficients,
@@ -45,6 +45,7 @@ class Request:
     prediction: str = "none"
     I2: str = "tau2"
     centred: bool = False
+    q_weights: str = "1/sqrt(v)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def pool(request: Request, data: MetaData) -> Pooled:
     # With an intercept centring changes nothing; without one it is metafor's way, on request.
     effects = data.yi - data.yi.mean() if request.centred else data.yi
     kernel = kernel_of(effects, data.vi, X)
-    tau2 = _tau2(request, kernel, own if request.weighting == "user" else None)
+    tau2 = _tau2(request, kernel, generalised_q_weights(request, data))
     s = data.vi if tau2 is None else data.vi + tau2.value
     line = linear.least_squares(data.yi, s, X, own)
     known = tau2 is None or request.tau2_value is not None
@@ -113,6 +114,7 @@ def pool(request: Request, data: MetaData) -> Pooled:
             data.vi,
             request.tau2_method == "REML",
             int(not known),
+            _maximised(request),
         ),
         omnibus=_omnibus_of(table.names, table.b, table.vb, table.df, request.test),
         weights=100.0 * line.share / line.share.sum(),
@@ -157,10 +159,30 @@ def independent_columns(
 def _own_weights(request: Request, data: MetaData) -> FloatVector | None:
     if request.weighting == "inverse-variance":
         return None
-    if request.weighting == "equal":
-        return np.ones(data.k)
+    return np.ones(data.k) if request.weighting == "equal" else _from_the_sheet(data)
+
+
+def generalised_q_weights(request: Request, data: MetaData) -> FloatVector | None:
+    """The weights of a generalised Q, where tau² is estimated from one; None for 1/sqrt(v)."""
+    if request.tau2_method not in ("GENQ", "GENQM"):
+        return None
+    match request.q_weights:
+        case "1/v":
+            return 1.0 / data.vi
+        case "equal":
+            return np.ones(data.k)
+        case "user":
+            return _from_the_sheet(data)
+        case _:
+            return None
+
+
+def _from_the_sheet(data: MetaData) -> FloatVector:
     if data.weights is None:
-        raise SpecProblem("Own weights are asked for, but no column holds the role 'weights'.")
+        raise SpecProblem(
+            "Own weights are asked for, but no column of the sheet has the role 'User weight'; "
+            "give it to the column that holds them."
+        )
     return data.weights
 
 
@@ -260,6 +282,16 @@ def wald_test(
     return Omnibus(title, qm / m, "F", float(m), df2, float(f_sf(qm / m, m, df2)), terms, "Wald F")
 
 
+def _maximised(request: Request) -> frozenset[str] | None:
+    """The variances that maximise the likelihood shown; None where the estimates do not."""
+    if request.weighting != "inverse-variance":
+        return None
+    if not request.tau2_method or request.tau2_value == 0.0:
+        return frozenset()
+    by_likelihood = request.tau2_method in ("ML", "REML") and request.tau2_value is None
+    return frozenset({EFFECT}) if by_likelihood else None
+
+
 def _components(
     tau2: Tau2 | None, interval: Interval | None, request: Request, k: int
 ) -> tuple[VarianceComponent, ...]:
@@ -297,6 +329,8 @@ def _method_words(request: Request, tau2: Tau2 | None) -> str:
     if tau2 is None:
         return f"{weights} weights; test: {linear.TESTS[request.test]}"
     how = METHODS.get(tau2.method, f"{tau2.value:g}, {tau2.method}")
+    if tau2.method in ("GENQ", "GENQM"):
+        how = f"{how}, weights: {Q_WEIGHTS[request.q_weights].split(' (')[0].lower()}"
     return f"tau²: {how}; {weights} weights; test: {linear.TESTS[request.test]}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +31,12 @@ class Predictions:
 
 
 def predict(
-    fit: FitResult, X: FloatMatrix, *, level: float | None = None, prediction: str = "test"
+    fit: FitResult,
+    X: FloatMatrix,
+    *,
+    level: float | None = None,
+    prediction: str = "test",
+    tau2: float | FloatVector | None = None,
 ) -> Predictions:
     """Expected effects ``x'b`` with ``se = sqrt(x' vb x)``; PI half-width ``q sqrt(se² + tau²)``.
 
@@ -44,6 +50,8 @@ def predict(
         Confidence level; the fit's own by default.
     prediction : str
         A rule of :mod:`metadesk.models.meta.prediction`; NaN where its df are below 1.
+    tau2 : float or (m,) array, optional
+        Where it differs from row to row; the fit's own by default.
     """
     c = fit.coefficients
     rows = np.atleast_2d(np.asarray(X, dtype=float))
@@ -52,7 +60,8 @@ def predict(
             f"A prediction needs {len(c.names)} values ({', '.join(c.names)}), not {rows.shape[1]}."
         )
     chosen = c.level if level is None else level
-    tau2 = 0.0 if fit.heterogeneity is None else fit.heterogeneity.tau2
+    if tau2 is None:
+        tau2 = 0.0 if fit.heterogeneity is None else fit.heterogeneity.tau2
     known = not fit.components or fit.components[0].fixed
     mean = rows.dot(c.b)
     se = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, c.vb, rows), 0.0))
@@ -60,7 +69,7 @@ def predict(
     half = float(quantile(chosen, df)) * se
     pdf = prediction_df(prediction, fit.k, len(c.names), df, known)
     reach = float(quantile(chosen, pdf)) if pdf >= 1.0 else math.nan
-    wide = reach * (math.sqrt(tau2) if prediction == "simple" else np.sqrt(se * se + tau2))
+    wide = reach * np.sqrt(tau2 if prediction == "simple" else se * se + tau2)
     return Predictions(mean, se, mean - half, mean + half, mean - wide, mean + wide, chosen, c.test)
 
 
@@ -79,6 +88,15 @@ def linear_combinations(fit: FitResult, L: FloatMatrix) -> Coefficients:
     return Coefficients(
         names, b, se, stat, df, two_sided_p(stat, df), b - half, b + half, vb, c.level, c.test
     )
+
+
+def pairwise(levels: Sequence[str]) -> tuple[tuple[str, ...], FloatMatrix]:
+    """Every two of some levels, the later less the earlier: names, and rows over the levels."""
+    both = list(itertools.combinations(range(len(levels)), 2))
+    L = np.zeros((len(both), len(levels)))
+    for row, (i, j) in enumerate(both):
+        L[row, i], L[row, j] = -1.0, 1.0
+    return tuple(f"{levels[j]} − {levels[i]}" for i, j in both), L
 
 
 def _combination_name(row: FloatVector, names: Sequence[str]) -> str:

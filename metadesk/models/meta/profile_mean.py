@@ -39,7 +39,7 @@ def profile_mean(data: MetaData, level: float) -> Quantity | None:
     words = "profile likelihood (ML)"
     return Quantity(
         "profile_mean", "Mean, profile likelihood", mean, words, se=se, p=chi2_tail(lrt, 1.0),
-        interval=Interval(ends[0], ends[1], level, words), kind="effect",
+        interval=Interval(ends[0], ends[1], level, words), kind="effect", stat=lrt,
     )  # fmt: skip
 
 

@@ -10,15 +10,16 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from metadesk.document import Cell, Column, Note, Table
-from metadesk.errors import DataProblem, NotEstimable
+from metadesk.errors import DataProblem, NotEstimable, SpecProblem
 from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.design import Factor, build_design
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
 from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
 from metadesk.models.meta.prediction import CLOSED
-from metadesk.models.meta.predictions import predict
-from metadesk.models.meta.random_effects import RandomEffects, fit_random
-from metadesk.models.result import FitResult, Interval, Omnibus, Quantity
+from metadesk.models.meta.predictions import linear_combinations, pairwise, predict
+from metadesk.models.meta.random_effects import PROFILE, RandomEffects, fit_random
+from metadesk.models.meta.wald import coefficient_table
+from metadesk.models.result import Coefficients, FitResult, Interval, Omnibus, Quantity
 from metadesk.numerics.tails import chi2_sf
 from metadesk.numerics.types import IntVector
 
@@ -57,7 +58,8 @@ class SubgroupAnalysis:
     """Subgroups of one column with the test of their differences.
 
     ``tau2`` says whether tau² is 'separate' or 'common'; with a common one ``model`` is the
-    meta-regression on the groups. ``Q_within`` sums the groups' own Q.
+    meta-regression on the groups. ``Q_within`` sums the groups' own Q. ``pairs`` holds the
+    differences of every two groups, the later in the table less the earlier.
     """
 
     column: str
@@ -68,6 +70,7 @@ class SubgroupAnalysis:
     overall: FitResult
     model: FitResult | None = None
     notes: tuple[Note, ...] = ()
+    pairs: Coefficients | None = None
 
     def table(self) -> Table:
         """One row a group, then the overall estimate; the test stands in the note."""
@@ -134,7 +137,18 @@ def separate_subgroups(
         within,
         overall,
         notes=tuple(notes) + _few(found),
+        pairs=_independent_pairs([g.estimate for g in found], overall.coefficients.level),
     )
+
+
+def _independent_pairs(groups: Sequence[Quantity], level: float) -> Coefficients | None:
+    """Differences of independent estimates, tested by z as their Q is by chi-square."""
+    if len(groups) < 2:
+        return None
+    names, L = pairwise([q.name for q in groups])
+    b = L @ np.array([q.value for q in groups])
+    vb = (L * np.array([q.se**2 for q in groups])) @ L.T
+    return coefficient_table(names, b, vb, math.inf, level, "z, the groups' standard errors")
 
 
 def compare_estimates(estimates: Sequence[Quantity], what: str) -> Omnibus:
@@ -217,13 +231,24 @@ def _common(
     difference = replace(contrast.omnibus[0], title=f"Test for subgroup differences ({column})")
     return SubgroupAnalysis(
         column, "common", _weighted(found, overall), difference, within, overall, contrast,
-        _few(found),
+        _few(found), _pairs_of(means, levels),
     )  # fmt: skip
+
+
+def _pairs_of(means: FitResult, levels: Sequence[str]) -> Coefficients:
+    """Differences of the groups' coefficients, by the model's own test."""
+    names, L = pairwise(levels)
+    return replace(linear_combinations(means, L), names=names)
 
 
 def _as_mixed(model: RandomEffects | FixedEffect) -> MixedEffects:
     if isinstance(model, FixedEffect):
         return MixedEffects("none", model.test, model.level, weighting=model.weighting)
+    if model.test == PROFILE:
+        raise SpecProblem(
+            "The profile likelihood is that of one mean. Let each subgroup have its own tau², or "
+            "choose another test."
+        )
     rule = model.prediction if model.prediction in (*CLOSED, "none") else "test"
     return MixedEffects(
         model.tau2,
@@ -234,6 +259,7 @@ def _as_mixed(model: RandomEffects | FixedEffect) -> MixedEffects:
         model.I2,
         model.weighting,
         model.tau2_value,
+        model.q_weights,
     )
 
 

@@ -38,6 +38,14 @@ METHODS = {
     "GENQM": "Generalised Q, median-unbiased (GENQM)",
 }
 
+Q_WEIGHTS = {
+    "1/sqrt(v)": "1/√v (Jackson 2013)",
+    "1/v": "1/v, as the fixed effect",
+    "equal": "Equal",
+    "user": "The sheet's own weights",
+}
+"""Weights of the generalised Q that GENQ and GENQM equate with its expectation or median."""
+
 _STEPS = 100
 _FINE = 1e-10
 _GRID = 11

@@ -66,9 +66,19 @@ def moderator_positions(names: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def information_criteria(
-    log_likelihood: float, deviance: float, parameters: int, n: int, restricted: bool = False
+    log_likelihood: float,
+    deviance: float,
+    parameters: int,
+    n: int,
+    restricted: bool = False,
+    *,
+    likelihood: str = "",
+    variances: frozenset[str] = frozenset(),
 ) -> FitStatistics:
-    """AIC, BIC and small-sample AICc for ``parameters`` estimated from ``n`` observations."""
+    """AIC, BIC and small-sample AICc for ``parameters`` estimated from ``n`` observations.
+
+    ``likelihood`` and ``variances`` say what is maximised, as :class:`FitStatistics` has it.
+    """
     m = max(n, parameters + 2)
     minus2 = -2.0 * log_likelihood
     return FitStatistics(
@@ -79,4 +89,6 @@ def information_criteria(
         AICc=minus2 + 2.0 * parameters * m / (m - parameters - 1),
         restricted=restricted,
         n_parameters=parameters,
+        likelihood=likelihood,
+        variances=variances,
     )

@@ -157,11 +157,12 @@ def expected_by_row(result: AnalysisResult) -> dict[int, tuple[float, float, flo
     if not has_moderators(result):
         return {}
     at = expected_of_studies(result)
-    used = [s for s in result.used if math.isfinite(s.fitted)]
-    if len(used) != at.pred.size:
+    if len(result.used) != at.pred.size:
         return {}
     found = {}
-    for i, study in enumerate(used):
+    for i, study in enumerate(result.used):
+        if not math.isfinite(study.fitted):
+            continue
         ends = [result.natural(float(v[i])) for v in (at.ci_lb, at.pred, at.ci_ub)]
         found[study.row_id] = (ends[0], ends[1], ends[2])
     return found
@@ -389,7 +390,9 @@ def heterogeneity_text(fit: FitResult, style: Style) -> str:
     if not spread.QE_df > 0:
         return "Heterogeneity: not applicable"
     parts: list[str] = []
-    if fit.family != "fixed":
+    if fit.spread is not None and math.isnan(spread.tau2):
+        parts.append("τ² differs between studies")
+    elif fit.family != "fixed":
         tau2 = style.number(spread.tau2, "variance", tau2_digits(spread.tau2))
         parts.append(f"τ² = {tau2} ({short_method(spread.tau2_method)})")
     q, df = style.number(spread.QE, "statistic"), style.number(spread.QE_df, "df")

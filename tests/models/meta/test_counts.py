@@ -152,9 +152,12 @@ def test_moderator_scale_does_not_change_its_test(catheters):
 
 def test_estimated_effects_of_studies_lie_between_their_own_and_the_mean(catheters):
     fit = fit_counts(CountMixed(model="CM.EL"), catheters)
-    most = int(np.argmax(fit.blup))
-    assert fit.blup.min() < fit.pooled.value < fit.blup[most]
-    assert np.all(fit.blup_se < math.sqrt(fit.heterogeneity.tau2) + 1e-9)
+    most = int(np.nanargmax(fit.blup))
+    assert np.nanmin(fit.blup) < fit.pooled.value < fit.blup[most]
+    empty = catheters.events.sum(axis=0) == 0
+    assert (np.isnan(fit.blup) == empty).all()
+    assert (np.isnan(fit.fitted) == empty).all()
+    assert np.all(fit.blup_se[~empty] < math.sqrt(fit.heterogeneity.tau2) + 1e-9)
 
 
 def test_cancel_stops_a_fit(catheters):
@@ -245,3 +248,64 @@ def test_of_two_maxima_the_highest_is_taken_unless_the_other_is_asked_for():
         assert exact_rate_ratio_likelihood(*near) < top
     zero = exact_rate_ratio_likelihood(highest.pooled.value, 0.0)
     assert highest.statistics.logLik == pytest.approx(zero, abs=1e-9)
+
+
+def brute_log_likelihood(mu, tau, a, m, log_ratio):
+    """Binomial given the total, integrated over a normal effect by a fine trapezoid."""
+    u = np.linspace(-9.0, 9.0, 4001)
+    density = np.exp(-0.5 * u * u) / math.sqrt(2.0 * math.pi)
+    total = 0.0
+    for x, n, offset in zip(a, m, log_ratio, strict=True):
+        eta = offset + mu + tau * u
+        terms = math.comb(int(n), int(x)) * np.exp(x * eta - n * np.logaddexp(0.0, eta))
+        total += math.log(float(np.trapezoid(terms * density, u)))
+    return total
+
+
+def test_the_interval_of_tau2_ends_where_the_profile_likelihood_has_fallen_enough():
+    """Against the same likelihood integrated by brute force and maximised by a fine grid."""
+    a, n1 = (
+        np.array([4.0, 12.0, 3.0, 50.0, 17.0, 2.0]),
+        np.array([60.0, 80.0, 55.0, 90.0, 70.0, 40]),
+    )
+    c, n2 = np.array([10.0, 11.0, 12.0, 22.0, 9.0, 11.0]), np.array([58.0, 85, 60, 88, 72, 44])
+    data = CountData.of("OR", [a, c], [n1, n2])
+    fit = fit_counts(CountMixed(model="CM.AL"), data)
+    ends = fit.heterogeneity.tau2_interval
+
+    def profile(tau):
+        values = [brute_log_likelihood(mu, tau, a, a + c, np.log(n1 / n2)) for mu in grid]
+        top = int(np.argmax(values))
+        bend = np.polyfit(grid[top - 2 : top + 3], values[top - 2 : top + 3], 2)
+        return float(np.polyval(bend, -bend[1] / (2 * bend[0])))
+
+    grid = np.linspace(-2.5, 1.0, 141)
+    best = profile(math.sqrt(fit.heterogeneity.tau2))
+    assert best == pytest.approx(fit.statistics.logLik, abs=1e-4)
+    assert ends.lower > 0.0
+    for end in (ends.lower, ends.upper):
+        assert 2 * (best - profile(math.sqrt(end))) == pytest.approx(3.841458821, abs=2e-3)
+
+
+@pytest.mark.parametrize("model", TWO_ARM_MODELS)
+def test_the_interval_of_tau2_holds_its_estimate_and_can_be_left_out(catheters, model):
+    fit = fit_counts(CountMixed(model=model), catheters)
+    h = fit.heterogeneity
+    assert h.tau2_interval.lower <= h.tau2 <= h.tau2_interval.upper
+    assert h.I2_interval.lower <= h.I2 <= h.I2_interval.upper
+    wide = fit_counts(CountMixed(model=model, level=0.99), catheters).heterogeneity
+    assert wide.tau2_interval.upper > h.tau2_interval.upper
+    without = fit_counts(CountMixed(model=model, tau2_interval="none"), catheters)
+    assert without.heterogeneity.tau2_interval is None
+    assert without.heterogeneity.tau2 == h.tau2
+
+
+@pytest.mark.parametrize("model", TWO_ARM_MODELS)
+def test_heterogeneity_is_tested_by_the_likelihood_of_equal_effects(catheters, model):
+    random = fit_counts(CountMixed(model=model), catheters)
+    equal = fit_counts(CountMixed(model=model, method="EE"), catheters)
+    test = next(t for t in random.omnibus if "tau²" in t.title)
+    ratio = 2 * (random.statistics.logLik - equal.statistics.logLik)
+    assert test.statistic == pytest.approx(ratio, abs=1e-7)
+    assert test.p == pytest.approx(0.5 * math.erfc(math.sqrt(ratio / 2)), rel=1e-6)
+    assert all("tau²" not in t.title for t in equal.omnibus)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -112,3 +114,18 @@ def test_a_difference_of_rates_without_any_event_is_zero_without_a_test():
     assert fit.pooled.value == 0.0
     assert fit.pooled.se == 0.0
     assert np.isnan(fit.pooled.p)
+
+
+def test_the_variance_of_the_risk_difference_can_be_revmans(bcg_tables):
+    """RevMan's own formula: J/K² with J from the cells to the power of three."""
+    table = replace(bcg_tables, measure="RD")
+    a, c = table.x1i, table.x2i
+    n1, n2 = table.n1i, table.n2i
+    J = (a * (n1 - a) * n2**3 + c * (n2 - c) * n1**3) / (n1 * n2 * (n1 + n2) ** 2)
+    K = n1 * n2 / (n1 + n2)
+    sato = fit_mantel_haenszel(MantelHaenszel(), table)
+    revman = fit_mantel_haenszel(MantelHaenszel(rd_variance="greenland"), table)
+    assert revman.pooled.value == sato.pooled.value
+    assert revman.pooled.se == pytest.approx(np.sqrt(J.sum()) / K.sum(), rel=1e-13)
+    assert sato.pooled.se == pytest.approx(0.000286656748527, rel=1e-9)
+    assert "Greenland & Robins" in revman.method

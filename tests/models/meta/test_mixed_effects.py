@@ -12,17 +12,16 @@ from metadesk.models.meta import (
 )
 from metadesk.models.meta.design import Continuous, Factor, build_design
 from metadesk.models.meta.formula import parse_formula
+from metadesk.models.meta.location_scale import LocationScale, ScaleData, fit_location_scale
 from metadesk.models.meta.marginal_means import marginal_means
 from metadesk.models.meta.moderator_tests import (
     adjust_p,
     generalised_inflation,
-    likelihood_ratio,
     variance_inflation,
     wald_of_terms,
 )
 from metadesk.models.meta.permutation import Permutation, permutation_test
 from metadesk.models.meta.predictions import linear_combinations, predict
-from metadesk.models.meta.scale import LocationScale, fit_location_scale
 from metadesk.models.meta.subgroups import analyse_subgroups
 
 PLAIN = MixedEffects(test="z", prediction="test")
@@ -75,7 +74,7 @@ def test_too_many_moderators_are_refused_by_name(cells):
     fit = fit_mixed(PLAIN, data)
     assert fit.status.aliased == ("z",)
     with pytest.raises(NotEstimable, match="cannot carry"):
-        fit_location_scale(LocationScale(), data, design)
+        fit_location_scale(LocationScale(), ScaleData.of(data, design))
 
 
 def test_without_moderators_a_mixed_model_is_the_random_one(bcg):
@@ -132,21 +131,6 @@ def test_a_single_coefficients_gvif_is_its_vif(effects, cells):
     gvif, root = generalised_inflation(fit, [1, 2])
     assert gvif == pytest.approx(vif[2])
     assert root == pytest.approx(gvif**0.25)
-
-
-def test_a_likelihood_ratio_refuses_restricted_likelihoods_of_different_models(by_latitude):
-    full = fit_mixed(PLAIN, by_latitude)
-    with pytest.raises(SpecProblem, match="maximum likelihood"):
-        likelihood_ratio(full, fit_mixed(PLAIN, by_latitude.without_moderators()))
-
-
-def test_a_likelihood_ratio_is_positive_for_a_nested_model(by_latitude):
-    ml = MixedEffects("ML", "z")
-    found = likelihood_ratio(
-        fit_mixed(ml, by_latitude), fit_mixed(ml, by_latitude.without_moderators())
-    )
-    assert found.LRT > 0
-    assert found.df == 1
 
 
 @pytest.mark.parametrize(
@@ -218,30 +202,6 @@ def test_random_permutations_agree_with_all_of_them_within_their_error(by_latitu
 def test_too_many_permutations_are_refused(by_latitude):
     with pytest.raises(SpecProblem, match="Choose random ones"):
         permutation_test(PLAIN, by_latitude, Permutation("exact"))
-
-
-def test_a_scale_without_moderators_is_the_random_effects_model(bcg):
-    scale = build_design({}, [], k=13)
-    found = fit_location_scale(LocationScale(), bcg, scale)
-    plain = fit_random(RandomEffects(test="z"), bcg)
-    assert found.tau2 == pytest.approx(plain.heterogeneity.tau2, rel=1e-7)
-    assert found.result.statistics.logLik == pytest.approx(plain.statistics.logLik)
-
-
-def test_the_gradient_of_the_scale_model_is_that_of_its_likelihood(effects, cells):
-    from metadesk.models.meta.scale import _Problem
-
-    Z = np.linalg.qr(build_design(cells, [Continuous("ablat")]).X)[0]
-    for restricted in (True, False):
-        problem = _Problem(*effects, np.ones((13, 1)), Z, restricted)
-        at = np.array([-3.0, 0.4])
-        state, h = problem.at(at), 1e-5
-        for i in range(2):
-            step = h * np.eye(2)[i]
-            up, down = problem.at(at + step), problem.at(at - step)
-            assert state.gradient[i] == pytest.approx((up.ll - down.ll) / (2 * h), rel=1e-6)
-            slope = (up.gradient - down.gradient) / (2 * h)
-            assert state.hessian[i] == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
 def test_a_formula_gives_the_same_fit_as_its_terms(effects, cells):

@@ -16,7 +16,7 @@ from metadesk.models.meta import (
 )
 from metadesk.models.meta.blups import study_effects
 from metadesk.models.meta.predictions import probability_below
-from metadesk.models.meta.tau2 import METHODS
+from metadesk.models.meta.tau2 import METHODS, Q_WEIGHTS
 from metadesk.options import from_plain, options_of
 
 HOMOGENEOUS = ([0.30, 0.31, 0.29, 0.305], np.array([0.10, 0.12, 0.15, 0.11]) ** 2)
@@ -158,11 +158,13 @@ def test_every_option_of_the_catalogue_can_be_made_from_plain_values():
 
 @pytest.mark.parametrize("name", [o.name for o in options_of(RandomEffects) if o.kind == "choice"])
 def test_every_choice_of_the_random_effects_model_runs_and_is_named(effects, name):
-    data = MetaData.of(*effects, weights=np.ones(13))
+    data = MetaData.of(*effects, weights=np.arange(1.0, 14.0))
     option = next(o for o in options_of(RandomEffects) if o.name == name)
     seen = set()
     for key in option.choices:
-        fit = fit_random(from_plain(RandomEffects, {name: key}), data)
+        beside = {"profile": {"tau2": "ML"}} if name == "test" else {}
+        given = {**beside.get(key, {}), **({"tau2": "GENQ"} if name == "q_weights" else {})}
+        fit = fit_random(from_plain(RandomEffects, {**given, name: key}), data)
         h = fit.heterogeneity
         seen.add((fit.method, str(fit.prediction), str(h.tau2_interval), h.I2_definition))
     assert len(seen) == len(option.choices)
@@ -238,3 +240,40 @@ def test_one_study_carries_a_given_tau2_without_a_standard_error_of_it(method):
     assert fit.heterogeneity.tau2 == 1.5
     assert np.isnan(fit.heterogeneity.se_tau2)
     assert fit.pooled.se == pytest.approx(1.7**0.5, abs=1e-15)
+
+
+@pytest.mark.parametrize("method", ["GENQ", "GENQM"])
+def test_the_weights_of_a_generalised_q_change_tau2_as_the_formula_says(effects, method):
+    """With weights 1/v and 1 the moment estimators are DL and HE."""
+    data = MetaData.of(*effects, weights=1.0 / effects[1])
+    found = {
+        key: fit_random(RandomEffects(tau2=method, q_weights=key), data).heterogeneity.tau2
+        for key in Q_WEIGHTS
+    }
+    assert found["user"] == pytest.approx(found["1/v"], rel=1e-12)
+    assert len({round(t, 9) for t in found.values()}) == 3
+    if method == "GENQ":
+        for key, same in (("1/v", "DL"), ("equal", "HE")):
+            other = fit_random(RandomEffects(tau2=same), data).heterogeneity.tau2
+            assert found[key] == pytest.approx(other, rel=1e-12)
+
+
+def test_the_sheets_weights_are_asked_for_by_the_name_of_their_role(bcg):
+    for options in (RandomEffects("GENQ", q_weights="user"), RandomEffects(weighting="user")):
+        with pytest.raises(SpecProblem, match="User weight"):
+            fit_random(options, bcg)
+
+
+def test_the_profile_likelihood_can_be_the_test_of_the_mean(bcg):
+    fit = fit_random(RandomEffects(tau2="ML", test="profile"), bcg)
+    beside = fit_random(RandomEffects(tau2="ML", test="z"), bcg).extra["profile_mean"]
+    assert fit.pooled.interval.lower == beside.interval.lower
+    assert fit.pooled.interval.upper == beside.interval.upper
+    assert fit.pooled.p == beside.p
+    assert fit.coefficients.stat[0] == pytest.approx(-np.sqrt(beside.stat))
+    assert "Profile likelihood" in fit.method
+
+
+def test_the_profile_likelihood_says_what_it_needs(bcg):
+    with pytest.raises(SpecProblem, match="choose ML"):
+        fit_random(RandomEffects(tau2="REML", test="profile"), bcg)

@@ -19,6 +19,8 @@ from metadesk.models.meta.data import MetaData
 from metadesk.models.meta.design import Continuous, Factor, Interaction, build_design
 from metadesk.models.meta.fixed_effect import FixedEffect, fit_fixed
 from metadesk.models.meta.henmi_copas import HenmiCopas, fit_henmi_copas
+from metadesk.models.meta.likelihood_ratio import ratio_test
+from metadesk.models.meta.location_scale import LocationScale, ScaleData, fit_location_scale
 from metadesk.models.meta.mantel_haenszel import (
     MantelHaenszel,
     fit_mantel_haenszel,
@@ -26,7 +28,6 @@ from metadesk.models.meta.mantel_haenszel import (
 )
 from metadesk.models.meta.mixed_effects import MixedEffects, fit_mixed
 from metadesk.models.meta.moderator_tests import (
-    likelihood_ratio,
     variance_inflation,
     wald_of_coefficients,
     wald_of_combinations,
@@ -36,7 +37,6 @@ from metadesk.models.meta.peto import Peto, fit_peto, peto_effects
 from metadesk.models.meta.prediction import prediction_interval
 from metadesk.models.meta.predictions import linear_combinations, predict
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
-from metadesk.models.meta.scale import LocationScale, fit_location_scale
 from metadesk.models.meta.subgroups import Subgroup, SubgroupAnalysis, analyse_subgroups
 from metadesk.models.meta.two_arms import TwoArms
 from translate.effects import effects_with_options
@@ -126,10 +126,11 @@ def model_of(spec: dict[str, Any], **more: Any) -> FixedEffect | RandomEffects:
     """The model that a spec asks for."""
     common = {"test": TEST[spec.get("test", "z")], "level": level_of(spec)}
     if "weights_column" in spec:
-        common["weighting"] = "user"
+        common |= {"weighting": "user", "q_weights": "user"}
     elif spec.get("weighted") is False:
         common["weighting"] = "equal"
     if spec["method"] in FIXED:
+        common.pop("q_weights", None)
         return FixedEffect(**common)
     return RandomEffects(
         tau2=spec["method"],
@@ -380,8 +381,8 @@ def further_tests(
             found["lincom"] |= {"QM": None, "QMp": None}
     if "anova_reduced" in spec:
         part, _ = moderated(case, spec["anova_reduced"])
-        lrt = likelihood_ratio(unrestricted(fit), unrestricted(fit_mixed(model, part)))
-        found["lrt"] = asdict(lrt) | explained_without_tau2(spec, fit, fit_mixed(model, part))
+        reduced = fit_mixed(model, part)
+        found["lrt"] = ratio(fit, reduced) | explained_without_tau2(spec, fit, reduced)
     if "permutest" in case.expect:
         got = permutation_test(model, data, Permutation("exact"))
         found["permutest"] = {"pval": got.pval, "QMp": got.QMp}
@@ -398,9 +399,15 @@ def explained_without_tau2(
     return {"R2": 100.0 * max(0.0, 1.0 - f / r)}
 
 
-def unrestricted(fit: FitResult) -> FitResult:
-    """Restricted likelihoods across moderators: the reference warns and goes on; we refuse."""
-    return replace(fit, statistics=replace(fit.statistics, restricted=False))
+def ratio(full: FitResult, reduced: FitResult) -> dict[str, Any]:
+    """Restricted likelihoods across moderators too: the reference warns and goes on; we refuse."""
+    test = ratio_test(full.statistics, reduced.statistics, "LRT")
+    h, g = full.heterogeneity, reduced.heterogeneity
+    return {
+        "LRT": test.statistic, "df": test.df1, "pval": test.p, "tau2_full": h.tau2,
+        "tau2_reduced": g.tau2, "QE_full": h.QE, "QE_reduced": g.QE,
+        "R2": 100 * max(0.0, (g.tau2 - h.tau2) / g.tau2) if g.tau2 > 0 else np.nan,
+    }  # fmt: skip
 
 
 def wald_entries(test: Omnibus) -> dict[str, Any]:
@@ -610,10 +617,11 @@ def location_scale(case: Case) -> dict[str, Any]:
     if both.size < max(mean_rows.size, scale_rows.size):
         return location_scale(with_rows(case, both.tolist()))
     model = LocationScale(spec["method"], TEST[spec.get("test", "z")], level_of(spec))
-    fit = fit_location_scale(model, data, spread.design)
+    fit = fit_location_scale(model, ScaleData.of(data, spread.design))
+    alpha = fit.spread.coefficients
     return {
-        **coefficients(fit.result), **asdict(fit.result.statistics), "tau2": fit.tau2,
-        "alpha": fit.alpha.b, "se_alpha": fit.alpha.se, "pval_alpha": fit.alpha.pval,
+        **coefficients(fit), **asdict(fit.statistics), "tau2": fit.spread.tau2,
+        "alpha": alpha.b, "se_alpha": alpha.se, "pval_alpha": alpha.pval,
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from metadesk.models.meta.entry import StudyModel
 from metadesk.models.meta.glmm.beta_binomial import BetaBinomial, fit_beta_binomial
 from metadesk.models.meta.glmm.data import CountData
 from metadesk.models.meta.glmm.firth import Firth, fit_firth
-from metadesk.models.meta.glmm.fit import CountMixed, fit_counts
+from metadesk.models.meta.glmm.fit import RATIOS, CountMixed, fit_counts
 from metadesk.models.meta.glmm.ladder import SparseLadder, fit_sparse
 
 COUNT_MODELS: tuple[StudyModel, ...] = (
@@ -22,6 +22,7 @@ COUNT_MODELS: tuple[StudyModel, ...] = (
         reads="counts",
         measures=("OR", "IRR", "PLO", "IRLN"),
         moderated=True,
+        ratios=RATIOS,
     ),
     StudyModel(
         key="sparse",

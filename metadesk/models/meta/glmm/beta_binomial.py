@@ -100,7 +100,14 @@ def fit_beta_binomial(
                 "rho", "Intra-study correlation", rho, used.k, at_boundary=bool(boundary)
             ),
         ),
-        statistics=information_criteria(value, math.nan, phi.size, y.size),
+        statistics=information_criteria(
+            value,
+            math.nan,
+            phi.size,
+            y.size,
+            likelihood="counts, beta-binomial",
+            variances=frozenset({"rho"}),
+        ),
         omnibus=(joint_test(table, which, "Test of moderators"),) if which else (),
         weights_meaning="A model of the counts themselves has no study weights.",
         notes=tuple(notes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -101,6 +101,29 @@ class CountData:
         """Whether the only column is the intercept."""
         return self.names == (INTERCEPT,)
 
+    def without_columns(self, names: Collection[str]) -> CountData:
+        """The same studies without these columns of ``X``; some must be left."""
+        keep = [i for i, name in enumerate(self.names) if name not in names]
+        return replace(self, X=self.X[:, keep], names=tuple(self.names[i] for i in keep))
+
+    @property
+    def uninformative(self) -> BoolVector:
+        """Two-arm studies without any event, or (for risks) with nothing but events."""
+        empty = np.zeros(self.k, dtype=np.bool_)
+        if self.measure in ("OR", "IRR"):
+            empty |= self.events.sum(axis=0) == 0
+        if self.measure == "OR":
+            empty |= (self.totals - self.events).sum(axis=0) == 0
+        return empty
+
+    def over_all(self, values: FloatVector | None) -> FloatVector | None:
+        """Values of the informative studies over all of them, NaN for the others."""
+        if values is None or values.size == self.k:
+            return values
+        whole = np.full(self.k, np.nan)
+        whole[~self.uninformative] = values
+        return whole
+
     def informative(self) -> CountData:
         """Set aside two-arm studies without any event, or (for risks) with nothing but events.
 
@@ -109,11 +132,7 @@ class CountData:
         DataProblem
             When no study is left.
         """
-        if self.measure in ("PLO", "IRLN"):
-            return self
-        empty = self.events.sum(axis=0) == 0
-        if self.measure == "OR":
-            empty |= (self.totals - self.events).sum(axis=0) == 0
+        empty = self.uninformative
         if not empty.any():
             return self
         if empty.all():

@@ -85,7 +85,7 @@ def fit_firth(spec: Firth, data: CountData | TwoArms, progress: Progress = SILEN
         heterogeneity=Heterogeneity(0.0, "equal effects (tau² = 0)"),
         omnibus=(joint_test(table, which, "Test of moderators"),) if which else (),
         weights_meaning="A model of the counts themselves has no study weights.",
-        fitted=used.X @ beta,
+        fitted=counts.over_all(used.X @ beta),
         notes=notes,
         extra=extra,
     )

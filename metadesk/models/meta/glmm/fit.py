@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -26,6 +26,8 @@ from metadesk.models.meta.glmm.heterogeneity import (
 )
 from metadesk.models.meta.glmm.newton import Optimum, Problem
 from metadesk.models.meta.glmm.problems import GROUP_CODING, CountModel, build
+from metadesk.models.meta.glmm.profile import profile_interval
+from metadesk.models.meta.likelihood_ratio import SPREAD, Refits, ratio_test
 from metadesk.models.meta.two_arms import TwoArms
 from metadesk.models.meta.wald import (
     coefficient_table,
@@ -72,6 +74,7 @@ MAXIMA: Mapping[str, str] = MappingProxyType(
 _SUITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"OR": ("UM.FS", "UM.RS", "CM.EL", "CM.AL"), "IRR": ("UM.FS", "UM.RS", "CM.EL")}
 )
+INTERVALS: Mapping[str, str] = MappingProxyType({"PL": "Profile likelihood", "none": "None"})
 LARGEST_PLAUSIBLE_SE = 50.0
 
 
@@ -87,6 +90,7 @@ class CountMixed:
     method: str = choice("True effects", {"ML": "Random (maximum likelihood)", "EE": "Equal"}, "ML")
     test: str = choice("Test and interval", {"z": "z", "t": "t, k − p df"}, "z")
     level: float = number("Confidence level", 0.95, minimum=0.5, maximum=0.9999)
+    tau2_interval: str = choice("Interval of tau²", INTERVALS, "PL", advanced=True)
     n_quadrature: int | None = integer(
         "Quadrature nodes",
         None,
@@ -127,7 +131,8 @@ def fit_counts(
     Returns
     -------
     FitResult
-        Coefficients are log odds ratios, log rate ratios, log odds or log rates. The statistics are
+        Coefficients are log odds ratios, log rate ratios, log odds or log rates. What is told of
+        single studies is NaN for those that cannot inform the model. The statistics are
         those of the marginal log-likelihood with every constant; ``extra`` holds the tests of
         heterogeneity, the saturated log-likelihood and the deviance given the estimated effects.
 
@@ -163,9 +168,21 @@ def fit_counts(
         spread = _spread(used)
         highest = spec.maximum == "highest"
         found, stable = with_heterogeneity(problem, equal, spread, rule, progress, highest=highest)
+    interval = None
+    if random and spec.tau2_interval == "PL" and found.converged and used.k > used.p:
+        zero = equal.log_likelihood
+        interval = profile_interval(problem, found, zero, spec.level, rule, progress)
     progress.step(0.9, "Testing heterogeneity")
     tests = tests_of_heterogeneity(used, model, problem, equal, rule, progress)
-    return _Report(spec, model, used, problem, found, random, tests, typical, stable).result()
+    result = _Report(
+        spec, model, used, problem, found, random, tests, typical, stable, interval, equal
+    ).result()
+    return replace(
+        result,
+        fitted=counts.over_all(result.fitted),
+        blup=counts.over_all(result.blup),
+        blup_se=counts.over_all(result.blup_se),
+    )
 
 
 def suited_model(model: str, data: CountData) -> CountModel:
@@ -228,6 +245,8 @@ class _Report:
     tests: HeterogeneityTests
     typical: float
     stable: bool
+    interval: Interval | None
+    equal: Optimum
 
     def result(self) -> FitResult:
         data, spec, p = self.data, self.spec, self.data.p
@@ -237,7 +256,8 @@ class _Report:
         table = coefficient_table(data.names, self.found.point.beta[:p], vb, df, spec.level, words)
         separated = bool((~np.isfinite(table.se) | (table.se > LARGEST_PLAUSIBLE_SE)).any())
         which = moderator_positions(data.names)
-        omnibus: tuple[Omnibus, ...] = self.tests.as_omnibus()
+        statistics = self._statistics(self.found, self.random)
+        omnibus: tuple[Omnibus, ...] = (*self.tests.as_omnibus(), *self._test_of_tau2(statistics))
         if which:
             omnibus = (joint_test(table, which, "Test of moderators"), *omnibus)
         blup, blup_se = self._effects()
@@ -251,7 +271,7 @@ class _Report:
             status=self._status(separated),
             heterogeneity=self._heterogeneity(),
             components=self._components(),
-            statistics=self._statistics(),
+            statistics=statistics,
             omnibus=omnibus,
             weights=None,
             weights_meaning="A model of the counts themselves has no study weights.",
@@ -297,17 +317,31 @@ class _Report:
     def _heterogeneity(self) -> Heterogeneity:
         t = self.tests
         known = math.isfinite(self.typical)
+        ends = self.interval if known else None
         return Heterogeneity(
             tau2=self.tau2,
             tau2_method="ML" if self.random else "equal effects (tau² = 0)",
             se_tau2=self._se_tau2(),
-            I2=100.0 * self.tau2 / (self.tau2 + self.typical) if known else math.nan,
+            tau2_interval=self.interval,
+            I2=self._I2(self.tau2) if known else math.nan,
+            I2_interval=None
+            if ends is None
+            else replace(ends, lower=self._I2(ends.lower), upper=self._I2(ends.upper)),
             H2=self.tau2 / self.typical + 1.0 if known else math.nan,
+            H2_interval=None
+            if ends is None
+            else replace(
+                ends, lower=ends.lower / self.typical + 1.0, upper=ends.upper / self.typical + 1.0
+            ),
             QE=t.lrt,
             QE_df=t.df,
             QEp=t.lrt_p,
             QE_method="Likelihood ratio, saturated model against equal effects",
         )
+
+    def _I2(self, tau2: float) -> float:
+        """Share of ``tau2`` in the variance of a typical study, in percent."""
+        return 100.0 * tau2 / (tau2 + self.typical) if math.isfinite(tau2) else 100.0
 
     def _se_tau2(self) -> float:
         if not self.random or self.tau2 == 0.0:
@@ -336,19 +370,36 @@ class _Report:
                     self.data.k,
                     se=self._se_tau2(),
                     at_boundary=self.tau2 == 0.0,
+                    interval=self.interval,
                 )
             )
         return tuple(parts)
 
-    def _statistics(self) -> FitStatistics:
+    def _test_of_tau2(self, found: FitStatistics) -> tuple[Omnibus, ...]:
+        """Likelihood-ratio test of equal effects against random ones."""
+        if not self.random or not (self.found.converged and self.equal.converged):
+            return ()
+        return (ratio_test(found, self._statistics(self.equal, random=False), SPREAD),)
+
+    def _statistics(self, found: Optimum, random: bool) -> FitStatistics:
         """Count parameters as the models are written: every study intercept of UM.FS is one."""
         arms = self.model in ("UM.FS", "UM.RS")
         own = self.data.k if self.model == "UM.FS" else 0
         level = 2 if self.model == "UM.RS" else 0
-        parameters = self.data.p + own + level + int(self.random)
-        ll = self.found.log_likelihood
+        parameters = self.data.p + own + level + int(random)
+        ll = found.log_likelihood
         deviance = -2.0 * (ll - self.tests.saturated)
-        return information_criteria(ll, deviance, parameters, self.data.k * (2 if arms else 1))
+        return information_criteria(
+            ll, deviance, parameters, self.data.k * (2 if arms else 1),
+            likelihood=self._likelihood(), variances=frozenset({"tau2"} if random else ()),
+        )  # fmt: skip
+
+    def _likelihood(self) -> str:
+        """What other fits must share: the model, where the effect acts, how it was integrated."""
+        words = f"counts, {self.model}"
+        if self.spec.coding != "half" and self.model in ("UM.FS", "UM.RS"):
+            words = f"{words}, effect {self.spec.coding}"
+        return words if self.spec.n_quadrature != 1 else f"{words}, Laplace"
 
     def _prediction(self, b: float, se: float, df: float) -> Interval | None:
         if not self.random or not self.data.intercept_only or df <= 0:
@@ -445,3 +496,6 @@ class _Report:
 
 def _count(n: int) -> str:
     return "One study" if n == 1 else f"{n} studies"
+
+
+RATIOS = Refits(lambda spec: replace(spec, test="z", tau2_interval="none"))

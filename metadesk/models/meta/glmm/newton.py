@@ -63,6 +63,8 @@ class Optimum:
 
     ``information`` is that of the shared coefficients and standard deviations after elimination of
     the own parameters; ``own_information`` (k,) and ``cross`` (k, p + q) complete the arrow.
+    ``score`` is the slope of the log-likelihood in the last standard deviation, 0 but where that
+    was held.
     """
 
     point: Point
@@ -74,6 +76,7 @@ class Optimum:
     iterations: int
     converged: bool
     nodes: int
+    score: float = 0.0
 
     def covariance(self, p: int) -> FloatMatrix:
         """Covariance of the first ``p`` shared coefficients; SDs at 0 are left out."""
@@ -136,6 +139,7 @@ def maximise(
     nodes: int,
     *,
     exact: bool = True,
+    held: bool = False,
     iterations: int = 60,
     progress: Progress = SILENT,
 ) -> Optimum:
@@ -143,7 +147,8 @@ def maximise(
 
     Newton steps on the full arrow, made to point uphill where the curvature is of the wrong sign,
     halved until the likelihood does not fall; it stops when the step is 1e-10 of its natural size
-    (the Newton decrement), which does not depend on the units of the moderators.
+    (the Newton decrement), which does not depend on the units of the moderators. With ``held`` the
+    last standard deviation stays where it is.
     """
     scale = np.sqrt(np.mean(problem.design**2, axis=(0, 1)))
     scale = np.where(scale > 0, scale, 1.0)
@@ -156,7 +161,11 @@ def maximise(
         progress.step(count / iterations, "Maximising the likelihood")
         count += 1
         gradient, own_gradient, information, own_information, cross = _arrow(scaled, point, local)
+        if held:
+            gradient, information, cross = gradient[:-1], information[:-1, :-1], cross[:, :-1]
         step, own_step = _uphill(gradient, own_gradient, information, own_information, cross)
+        if held:
+            gradient, step = np.append(gradient, 0.0), np.append(step, 0.0)
         decrement = float(gradient @ step + own_gradient @ own_step)
         converged = decrement < 1e-13 * (1.0 + abs(float(local.value.sum())))
         point, local, moved = _halving(scaled, point, local, step, own_step, nodes, exact)
@@ -166,7 +175,7 @@ def maximise(
         if _ran_away(point):
             converged = False
             break
-    _, _, information, own_information, cross = _arrow(scaled, point, local)
+    gradient, _, information, own_information, cross = _arrow(scaled, point, local)
     back = np.concatenate([scale, np.ones(point.scales.size)])
     return Optimum(
         point=replace(point, beta=point.beta / scale, scales=np.abs(point.scales)),
@@ -178,6 +187,7 @@ def maximise(
         iterations=count,
         converged=converged,
         nodes=nodes,
+        score=float(gradient[-1]) if held else 0.0,
     )
 
 

@@ -1,6 +1,7 @@
 """Models of dependent effects: multilevel, multivariate, cluster-robust."""
 
 from metadesk.models.meta.entry import StudyModel
+from metadesk.models.meta.multilevel.component_tests import RATIOS
 from metadesk.models.meta.multilevel.data import DependentData, Factor
 from metadesk.models.meta.multilevel.fit import (
     Multilevel,
@@ -28,6 +29,7 @@ DEPENDENT_MODELS: tuple[StudyModel, ...] = (
         fit=fit_multilevel,
         reads="levels",
         fewest=3,
+        ratios=RATIOS,
     ),
 )
 

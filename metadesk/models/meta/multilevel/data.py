@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -173,6 +173,11 @@ class DependentData:
     def intercept_only(self) -> bool:
         """Whether the only column is the intercept."""
         return self.names == (INTERCEPT,)
+
+    def without_columns(self, names: Collection[str]) -> DependentData:
+        """The same studies without these columns of ``X``; some must be left."""
+        keep = [i for i, name in enumerate(self.names) if name not in names]
+        return replace(self, X=self.X[:, keep], names=tuple(self.names[i] for i in keep))
 
     def factor(self, name: str) -> Factor:
         """Return the grouping of this name.

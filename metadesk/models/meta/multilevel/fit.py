@@ -11,8 +11,9 @@ import numpy as np
 
 from metadesk.document import Note
 from metadesk.errors import SpecProblem
+from metadesk.models.meta.fit_statistics import EFFECT, NORMAL
 from metadesk.models.meta.multilevel.blocks import LOG_2PI
-from metadesk.models.meta.multilevel.data import DependentData
+from metadesk.models.meta.multilevel.data import DependentData, Factor
 from metadesk.models.meta.multilevel.estimate import Fit, lay_out, maximise
 from metadesk.models.meta.multilevel.profile import profile_intervals
 from metadesk.models.meta.multilevel.robust import ROBUST, RobustResult, robust_coefficients
@@ -223,6 +224,20 @@ def report_multilevel(
     return _Report(spec, fit, intervals).result()
 
 
+def _variances(terms: tuple[RandomTerm, ...], data: DependentData) -> frozenset[str]:
+    """Names of the random effects; the one of single rows has the name that all models give it."""
+    found = set()
+    for term in terms:
+        if isinstance(term, InnerOuter):
+            found.add(f"{term.inner} | {term.outer}, {term.structure}")
+            continue
+        nested: Factor | None = None
+        for name in term.nested:
+            nested = data.factor(name) if nested is None else data.factor(name).within(nested)
+            found.add(EFFECT if nested.n_used == data.k else nested.name)
+    return frozenset(found)
+
+
 @dataclass(frozen=True, eq=False)
 class _Report:
     spec: Multilevel
@@ -267,6 +282,7 @@ class _Report:
             blup=blup,
             notes=self._notes(),
             extra=MappingProxyType(self._extra(robust)),
+            joint=None if robust is None else robust.joint,
         )
 
     def _coefficients(self) -> tuple[Coefficients, RobustResult | None]:
@@ -417,7 +433,11 @@ class _Report:
         restricted = self.spec.method == "REML"
         deviance = -2.0 * ll if restricted else -2.0 * (ll - self._saturated())
         n = data.k - data.p if restricted else data.k
-        return information_criteria(ll, deviance, parameters, n, restricted)
+        return information_criteria(
+            ll, deviance, parameters, n, restricted,
+            likelihood="normal, correlated errors" if data.blocks else NORMAL,
+            variances=_variances(read_random(self.spec.random, self.spec.structure), data),
+        )  # fmt: skip
 
     def _saturated(self) -> float:
         data = self.data

@@ -38,12 +38,13 @@ ROBUST: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class RobustResult:
-    """Coefficients with cluster-robust errors, the joint test, the number of clusters."""
+    """Coefficients with cluster-robust errors, how they are tested jointly, how many clusters."""
 
     kind: str
     n_clusters: int
     coefficients: Coefficients
     omnibus: Omnibus | None
+    joint: ClusterRobustTest
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,26 @@ class _Pieces:
     scores: FloatMatrix
     inner: FloatMatrix
     U: FloatMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterRobustTest:
+    """Joint tests of coefficients: HTZ, for the plain sandwiches F on n − p df."""
+
+    table: Coefficients
+    bread: FloatMatrix
+    pieces: _Pieces
+    kind: str
+
+    def __call__(self, which: Sequence[int], title: str) -> Omnibus:
+        """Test that the coefficients at these positions are all zero."""
+        index = list(which)
+        if not self.kind.startswith("sandwich"):
+            return replace(_htz(self.table, self.pieces, self.bread, index), title=title)
+        test = joint_test(self.table, index, title)
+        if _degenerate(self.table.vb, self.bread, index):
+            return replace(test, statistic=math.nan, p=math.nan)
+        return test
 
 
 def robust_coefficients(
@@ -88,18 +109,17 @@ def robust_coefficients(
     factor = {"CR1": n / (n - 1), "sandwich_adjusted": n / (n - p)}.get(kind, 1.0)
     bread = fit.found.vb
     vb = factor * bread @ (pieces.scores.T @ pieces.scores) @ bread
-    which = list(moderator_positions(data.names) if test_of is None else test_of)
     if kind.startswith("sandwich"):
+        df: float | FloatVector = float(n - p)
         words = f"cluster-robust ({kind}), t with n − p = {n - p} df"
-        table = coefficient_table(data.names, fit.found.b, vb, float(n - p), level, words)
-        joint = joint_test(table, which, "Test of moderators") if which else None
-        if joint is not None and _degenerate(vb, bread, which):
-            joint = replace(joint, statistic=math.nan, p=math.nan)
-        return RobustResult(kind, n, table, joint)
-    df = np.array([_satterthwaite(pieces, bread, s) for s in range(p)])
-    words = f"cluster-robust {kind}, t with Satterthwaite df"
+    else:
+        df = np.array([_satterthwaite(pieces, bread, s) for s in range(p)])
+        words = f"cluster-robust {kind}, t with Satterthwaite df"
     table = coefficient_table(data.names, fit.found.b, vb, df, level, words)
-    return RobustResult(kind, n, table, _htz(table, pieces, bread, which) if which else None)
+    joint = ClusterRobustTest(table, bread, pieces, kind)
+    which = list(moderator_positions(data.names) if test_of is None else test_of)
+    omnibus = joint(which, "Test of moderators") if which else None
+    return RobustResult(kind, n, table, omnibus, joint)
 
 
 def _pieces(fit: Fit, stacks: Sequence[Stack], gamma: FloatVector, kind: str) -> _Pieces:

@@ -1,0 +1,299 @@
+"""Location-scale models: moderators of the mean effect, and moderators of the heterogeneity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metadesk.document import Cell, Column, Note, Table
+from metadesk.errors import NotEstimable
+from metadesk.models.meta.data import INTERCEPT, MetaData
+from metadesk.models.meta.design import Design
+from metadesk.models.meta.fit_statistics import EFFECT, fit_statistics
+from metadesk.models.meta.heterogeneity import heterogeneity
+from metadesk.models.meta.kernel import kernel_of
+from metadesk.models.meta.likelihood_ratio import Refits, ratio_test
+from metadesk.models.meta.linear import TESTS, Linear, coefficients, least_squares
+from metadesk.models.meta.pooling import independent_columns
+from metadesk.models.meta.scale_likelihood import ScaleLikelihood, covariance
+from metadesk.models.meta.wald import coefficient_table, joint_test, moderator_positions
+from metadesk.models.result import (
+    Coefficients,
+    FitResult,
+    Heterogeneity,
+    Omnibus,
+    Spread,
+    Status,
+    VarianceComponent,
+)
+from metadesk.numerics.progress import SILENT, Progress
+from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector, IntVector
+from metadesk.options import choice, number
+
+MEAN_TEST = "Test of moderators (QM)"
+SPREAD_TEST = "Test of moderators of the spread"
+
+
+@dataclass(frozen=True)
+class LocationScale:
+    """How the two parts are estimated and tested."""
+
+    method: str = choice(
+        "Estimation", {"REML": "Restricted maximum likelihood", "ML": "Maximum likelihood"}, "REML"
+    )
+    test: str = choice("Test and interval", {key: TESTS[key] for key in ("z", "t")}, "z")
+    level: float = number("Confidence level", 0.95, minimum=0.5, maximum=0.9999)
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleData:
+    """Effects with the moderators of their mean, and the moderators ``Z`` of their spread.
+
+    ``scale`` holds the terms that ``Z`` was made from, if there are any beside the intercept.
+    """
+
+    effects: MetaData
+    Z: FloatMatrix
+    names: tuple[str, ...]
+    scale: Design | None = None
+
+    @classmethod
+    def of(cls, effects: MetaData, scale: Design | None) -> ScaleData:
+        """Put both parts together; without a design of the spread it is the same everywhere."""
+        if scale is None:
+            return cls(effects, np.ones((effects.k, 1)), (INTERCEPT,))
+        return cls(effects, scale.X, scale.names, scale)
+
+    @property
+    def k(self) -> int:
+        """Number of studies."""
+        return self.effects.k
+
+    @property
+    def design(self) -> Design | None:
+        """The terms of the mean."""
+        return self.effects.design
+
+    @property
+    def X(self) -> FloatMatrix:
+        """The moderators of the mean."""
+        return self.effects.X
+
+    def take(self, rows: IntVector | BoolVector | Sequence[int]) -> ScaleData:
+        """The same data restricted to ``rows`` (positions or a mask)."""
+        index = np.arange(self.k)[np.asarray(rows)]
+        scale = None if self.scale is None else self.scale.take(index)
+        return replace(self, effects=self.effects.take(index), Z=self.Z[index], scale=scale)
+
+    def without_columns(self, names: Collection[str]) -> ScaleData:
+        """The same studies without these moderators of the mean."""
+        return replace(self, effects=self.effects.without_columns(names))
+
+    def without_scale(self, names: Collection[str]) -> ScaleData:
+        """The same studies without these moderators of the spread."""
+        keep = [i for i, name in enumerate(self.names) if name not in names]
+        kept = tuple(self.names[i] for i in keep)
+        return replace(self, Z=self.Z[:, keep], names=kept, scale=None)
+
+
+def fit_location_scale(
+    spec: LocationScale, data: ScaleData, progress: Progress = SILENT
+) -> FitResult:
+    """Estimate ``y_i = x_i'b + u_i + e_i`` with ``u_i ~ N(0, exp(z_i'alpha))``.
+
+    The profile (restricted) likelihood of alpha is maximised by Newton's method with its analytic
+    Hessian; standard errors come from that Hessian (Viechtbauer & Lopez-Lopez 2022). Where the
+    likelihood keeps rising as tau² of some studies goes to 0, the coefficient has no finite
+    estimate; it is stopped where nothing changes any more, and the result says so.
+
+    Returns
+    -------
+    FitResult
+        ``coefficients`` are those of the mean, ``spread`` holds alpha and each study's tau².
+
+    Raises
+    ------
+    NotEstimable
+        With too few studies for the coefficients of both parts.
+    """
+    effects = data.effects
+    X, names, aliased = independent_columns(effects.X, effects.names)
+    Z, z_names, z_aliased = independent_columns(data.Z, data.names)
+    k, p, q = data.k, X.shape[1], Z.shape[1]
+    if k < p + q:
+        raise NotEstimable(
+            f"{k} studies cannot carry {p} coefficients of the mean and {q} of the spread; leave "
+            "out moderators."
+        )
+    restricted = spec.method == "REML"
+    Q, R = np.linalg.qr(Z)
+    likelihood = ScaleLikelihood(effects.yi, effects.vi, X, Q, restricted)
+    alpha, state, steps, converged = likelihood.maximise(progress)
+    back = np.linalg.inv(R)
+    va = back @ covariance(state.hessian) @ back.T
+    df = math.inf if spec.test == "z" else float(k - q)
+    table = coefficient_table(z_names, back @ alpha, va, df, spec.level, TESTS[spec.test])
+    line = least_squares(effects.yi, effects.vi + state.tau2, X)
+    means, notes = coefficients(
+        line, X, names, spec.test, spec.level, tau2_is_known=False, q=line.rss
+    )
+    runaway = bool((state.tau2 < 1e-6 * effects.vi).any())
+    fitted = effects.yi - line.residual
+    blup, blup_se = _blups(effects, line, X, means.vb, state.tau2, fitted)
+    return FitResult(
+        model="scale",
+        title="Location–scale model",
+        family="mixed",
+        k=k,
+        coefficients=means,
+        method=f"ln tau² linear in {', '.join(z_names)}; {spec.method}; {TESTS[spec.test]}",
+        status=Status(
+            converged,
+            steps,
+            "Newton on the profile likelihood",
+            boundary=("tau2",) if runaway else (),
+            aliased=aliased + tuple(f"spread: {name}" for name in z_aliased),
+        ),
+        heterogeneity=_heterogeneity(effects, X, state.tau2, q, spec.level),
+        components=_components(state.tau2, Z, z_names),
+        statistics=fit_statistics(line, X, effects.vi, restricted, q, _variances(z_names)),
+        omnibus=(*_test(means, MEAN_TEST), *_test(table, SPREAD_TEST)),
+        weights=100.0 * line.share / line.share.sum(),
+        weights_meaning="1/(v + tau²) with each study's own tau².",
+        fitted=fitted,
+        blup=blup,
+        blup_se=blup_se,
+        notes=effects.notes() + notes + _runaway_note(runaway),
+        tables=(scale_table(table),),
+        spread=Spread(table, state.tau2),
+    )
+
+
+def _heterogeneity(
+    effects: MetaData, X: FloatMatrix, tau2: FloatVector, q: int, level: float
+) -> Heterogeneity:
+    """Q and I² from it; one tau² only where the spread has no moderators."""
+    found = heterogeneity(kernel_of(effects.yi, effects.vi, X), None, "Q", None, level)
+    if q == 1 and float(np.ptp(tau2)) <= 1e-12 * float(tau2.max()):
+        return replace(found, tau2=float(tau2[0]), tau2_method="likelihood of ln tau²")
+    words = "a number for every study: see the moderators of heterogeneity"
+    return replace(found, tau2=math.nan, tau2_method=words)
+
+
+def _variances(names: tuple[str, ...]) -> frozenset[str]:
+    """With an intercept the model contains the one with one tau² for all."""
+    return frozenset(EFFECT if name == INTERCEPT else f"ln tau²: {name}" for name in names)
+
+
+def _test(table: Coefficients, title: str) -> tuple[Omnibus, ...]:
+    which = moderator_positions(table.names)
+    return (joint_test(table, which, title),) if which else ()
+
+
+def _blups(
+    effects: MetaData,
+    line: Linear,
+    X: FloatMatrix,
+    vb: FloatMatrix,
+    tau2: FloatVector,
+    fitted: FloatVector,
+) -> tuple[FloatVector, FloatVector]:
+    """Each study's true effect, drawn to the model's by its own tau² (Raudenbush & Bryk 1985)."""
+    pull = tau2 * line.w
+    leverage = np.einsum("ij,jk,ik->i", X, vb, X)
+    variance = pull * effects.vi + (1.0 - pull) ** 2 * leverage
+    return pull * effects.yi + (1.0 - pull) * fitted, np.sqrt(np.maximum(variance, 0.0))
+
+
+def _components(
+    tau2: FloatVector, Z: FloatMatrix, names: tuple[str, ...]
+) -> tuple[VarianceComponent, ...]:
+    """One component a distinct row of Z, up to a handful; else the range."""
+    rows, first, count = np.unique(Z, axis=0, return_index=True, return_counts=True)
+    if len(rows) <= 6:
+        return tuple(
+            VarianceComponent(
+                f"tau2.{j + 1}", f"τ² where {_words(row, names)}", float(tau2[i]), int(n)
+            )
+            for j, (row, i, n) in enumerate(zip(rows, first, count, strict=True))
+        )
+    ends = (("smallest", tau2.min()), ("median", np.median(tau2)), ("largest", tau2.max()))
+    return tuple(
+        VarianceComponent(f"tau2.{word}", f"τ², {word} over studies", float(value), len(tau2))
+        for word, value in ends
+    )
+
+
+def _words(row: FloatVector, names: tuple[str, ...]) -> str:
+    pairs = zip(names, row.tolist(), strict=True)
+    return ", ".join(f"{n} = {v:g}" for n, v in pairs if n != INTERCEPT) or "all studies"
+
+
+def _runaway_note(runaway: bool) -> tuple[Note, ...]:
+    if not runaway:
+        return ()
+    return (
+        Note(
+            "For some studies tau² runs to 0: a coefficient of ln tau² has no finite estimate, and "
+            "its standard error says nothing.",
+            "caution",
+            "scale-boundary",
+        ),
+    )
+
+
+def scale_table(alpha: Coefficients) -> Table:
+    """Coefficients of ln tau², and the factor by which each multiplies tau²."""
+    columns = (
+        Column("term", "Term of ln τ²"),
+        Column("estimate", "Estimate", "effect", 3),
+        Column("se", "SE", "se"),
+        Column("stat", "z" if math.isinf(alpha.df[0]) else "t", "statistic"),
+        Column("df", "df", "df"),
+        Column("pval", "P", "p"),
+        Column("ci_lb", f"{100 * alpha.level:g}% CI, lower", "effect", 3),
+        Column("ci_ub", "upper", "effect", 3),
+        Column("factor", "τ² is multiplied by", "effect", 3),
+    )
+    numbers = (alpha.b, alpha.se, alpha.stat, alpha.df, alpha.pval, alpha.ci_lb, alpha.ci_ub)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (name, *(float(c[i]) for c in numbers), _factor(name, float(alpha.b[i])))
+        for i, name in enumerate(alpha.names)
+    )
+    notes = (f"Test: {alpha.test}. A step of one in a moderator multiplies τ².",)
+    return Table("Moderators of heterogeneity", columns, rows, notes, key="scale")
+
+
+def _factor(name: str, b: float) -> float | None:
+    return None if name == INTERCEPT else math.exp(min(b, 700.0))
+
+
+def _tests_of_spread(
+    spec: LocationScale, data: ScaleData, progress: Progress
+) -> tuple[Omnibus, ...]:
+    """Likelihood ratio of all moderators of the spread; restricted ones are fine for that."""
+    names = [name for name in data.names if name != INTERCEPT]
+    if not names or INTERCEPT not in data.names:
+        return ()
+    whole = fit_location_scale(spec, data, progress)
+    even = fit_location_scale(spec, data.without_scale(names), progress)
+    if whole.statistics is None or even.statistics is None or whole.spread is None:
+        return ()
+    kept = tuple(n for n in whole.spread.coefficients.names if n != INTERCEPT)
+    test = ratio_test(
+        whole.statistics,
+        replace(even.statistics, variances=whole.statistics.variances),
+        SPREAD_TEST,
+        kept,
+    )
+    return (test,)
+
+
+def _by_ml(spec: LocationScale) -> LocationScale:
+    return replace(spec, method="ML", test="z")
+
+
+RATIOS = Refits(_by_ml, _tests_of_spread)
