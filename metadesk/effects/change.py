@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -13,6 +13,7 @@ from scipy import special
 from metadesk.effects.estimates import ESTIMATE_ROUTES
 from metadesk.effects.gamma import small_sample_factor
 from metadesk.effects.generic import NoOptions
+from metadesk.effects.hypergeometric import unbiased
 from metadesk.effects.measure import (
     Columns,
     Computed,
@@ -56,6 +57,23 @@ class StandardisedChangeOptions:
 
     correct: bool = flag(_CORRECT, True)
     vtype: str = choice("Variance", _VARIANCES, "LS", advanced=True)
+
+
+@dataclass(frozen=True)
+class UnequalChangeOptions:
+    """Bias correction and variance of a standardised mean change with unequal SDs."""
+
+    correct: bool = flag(_CORRECT, True)
+    vtype: str = choice(
+        "Variance",
+        {"LS": "large-sample, with degrees of freedom", "LS2": "large-sample, with people"},
+        "LS",
+        advanced=True,
+    )
+
+    def divisor(self, n: FloatVector) -> FloatVector:
+        """What the variance is divided by: n − 1, or n."""
+        return n if self.vtype == "LS2" else n - 1.0
 
 
 @dataclass(frozen=True)
@@ -111,22 +129,32 @@ def standardised_change_by_change(columns: Columns, options: StandardisedChangeO
 
 
 def standardised_change_by_raw(columns: Columns, options: StandardisedChangeOptions) -> Computed:
-    """Mean change over the SD of condition 1 (Becker 1988); comparable with two-group SMDs."""
-    n = columns["ni"]
+    """Mean change over the SD of condition 1; comparable with two-group SMDs.
+
+    ``LS``: Becker (1988), eq. 13; ``UB``: Viechtbauer (2007), eq. 37, which takes the correlation
+    freed of its small bias and so needs 5 people.
+    """
+    n, r = columns["ni"], columns["ri"]
     d = (columns["m1i"] - columns["m2i"]) / columns["sd1i"]
-    return _standardised(d, n, 2.0 * (1.0 - columns["ri"]) / n, options)
+    if options.vtype != "UB":
+        return _standardised(d, n, 2.0 * (1.0 - r) / n, options)
+    got = _standardised(d, n, 2.0 * (1.0 - unbiased(r, n)) / n, options)
+    few = Remark(n <= 4, "The unbiased variance needs at least 5 people; choose another variance.")
+    return replace(got, reasons=(*got.reasons, few))
 
 
-def standardised_change_unequal(columns: Columns, options: ChangeCorrection) -> Computed:
-    """Mean change over the SD of condition 1, letting the two SDs differ (Bonett 2008)."""
+def standardised_change_unequal(columns: Columns, options: UnequalChangeOptions) -> Computed:
+    """Mean change over the SD of condition 1, letting the two SDs differ (Bonett 2008, eq. 13)."""
     n = columns["ni"]
     d = (columns["m1i"] - columns["m2i"]) / columns["sd1i"]
     g = small_sample_factor(n - 1.0) * d if options.correct else d
-    base = _difference_sd(columns) ** 2 / (columns["sd1i"] ** 2 * (n - 1.0))
-    return Computed(g, base + g**2 / (2.0 * (n - 1.0)), n, (_few(n - 1.0),))
+    vi = (_difference_sd(columns) ** 2 / columns["sd1i"] ** 2 + g**2 / 2.0) / options.divisor(n)
+    return Computed(g, vi, n, (_few(n - 1.0),))
 
 
-def _averaged_sd(columns: Columns, options: ChangeCorrection) -> tuple[FloatVector, FloatVector]:
+def _averaged_sd(
+    columns: Columns, options: ChangeCorrection | UnequalChangeOptions
+) -> tuple[FloatVector, FloatVector]:
     """Change over the root mean variance, corrected with 2(n − 1)/(1 + r²) df (Cousineau 2020)."""
     middle = (columns["sd1i"] ** 2 + columns["sd2i"] ** 2) / 2.0
     d = (columns["m1i"] - columns["m2i"]) / np.sqrt(middle)
@@ -142,13 +170,15 @@ def standardised_change_by_average(columns: Columns, options: ChangeCorrection) 
     return Computed(g, vi, n, (_few(n - 1.0),))
 
 
-def standardised_change_by_average_unequal(columns: Columns, options: ChangeCorrection) -> Computed:
-    """Mean change over the average SD, letting the two SDs differ (Bonett 2008)."""
+def standardised_change_by_average_unequal(
+    columns: Columns, options: UnequalChangeOptions
+) -> Computed:
+    """Mean change over the average SD, letting the two SDs differ (Bonett 2008, eq. 10)."""
     n, r = columns["ni"], columns["ri"]
     v1, v2 = columns["sd1i"] ** 2, columns["sd2i"] ** 2
     g, middle = _averaged_sd(columns, options)
-    own = g**2 * (v1**2 + v2**2 + 2.0 * r**2 * v1 * v2) / (8.0 * middle**2 * (n - 1.0))
-    vi = _difference_sd(columns) ** 2 / (middle * (n - 1.0)) + own
+    own = g**2 * (v1**2 + v2**2 + 2.0 * r**2 * v1 * v2) / (8.0 * middle**2)
+    vi = (_difference_sd(columns) ** 2 / middle + own) / options.divisor(n)
     return Computed(g, vi, n, (_few(n - 1.0),))
 
 
@@ -308,7 +338,8 @@ CHANGE = (
             BECKER1988, standardised_change_by_raw, _BY_RAW),
     Measure("SMCRH", "Standardised mean change, by raw scores, unequal SDs", "SMC", _FAMILY,
             "The mean change in SDs of condition 1, letting the two SDs differ.",
-            "J(n − 1)·(m1 − m2)/s1; v = s_d²/(s1²(n − 1)) + g²/(2(n − 1))", ChangeCorrection, _SMD,
+            "J(n − 1)·(m1 − m2)/s1; v = s_d²/(s1²(n − 1)) + g²/(2(n − 1))",
+            UnequalChangeOptions, _SMD,
             BONETT2008, standardised_change_unequal, _ROUTES),
     Measure("SMCRP", "Standardised mean change, by the average SD", "SMC", _FAMILY,
             "The mean change in average SDs; may be pooled with two-group SMDs.",
@@ -317,7 +348,8 @@ CHANGE = (
     Measure("SMCRPH", "Standardised mean change, by the average SD, unequal SDs", "SMC", _FAMILY,
             "The mean change in average SDs of the two conditions, letting the two SDs differ.",
             "as SMCRP; v = s_d²/(s̄²(n − 1)) + g²(s1⁴ + s2⁴ + 2r²s1²s2²)/(8s̄⁴(n − 1))",
-            ChangeCorrection, _SMD, BONETT2008, standardised_change_by_average_unequal, _ROUTES),
+            UnequalChangeOptions, _SMD, BONETT2008, standardised_change_by_average_unequal,
+            _ROUTES),
     Measure("ROMC", "Ratio of means, same people", "RoM", _FAMILY,
             "How many times higher the mean is under condition 1 in the same people.",
             "ln(m1/m2) + ½[s1²/(n·m1²) − s2²/(n·m2²)]", ChangeCorrection,

@@ -10,7 +10,7 @@ from scipy import special
 
 from metadesk.effects.estimates import ESTIMATE_ROUTES
 from metadesk.effects.generic import NoOptions
-from metadesk.effects.hypergeometric import half_half, one_one
+from metadesk.effects.hypergeometric import one_one, unbiased
 from metadesk.effects.measure import (
     Columns,
     Computed,
@@ -104,10 +104,9 @@ def unbiased_correlation(columns: Columns, options: UnbiasedCorrelationOptions) 
     """Correlation corrected for its small bias (Olkin & Pratt 1958, eq. 2.3)."""
     r, n = columns["ri"], columns["ni"]
     left = 1.0 - r**2
-    large = np.maximum(n, 5.0)
-    y = r * half_half(large, r)
+    y = unbiased(r, n)
     if options.vtype == "UB":
-        vi = y**2 - 1.0 + (n - 3.0) / (n - 2.0) * left * one_one(large, r)
+        vi = y**2 - 1.0 + (n - 3.0) / (n - 2.0) * left * one_one(np.maximum(n, 5.0), r)
     else:
         vi = (1.0 - _at(y, n, options.vtype) ** 2) ** 2 / (n - 1.0)
     return Computed(y, vi, n, (_more_than(n, 4),))
@@ -142,8 +141,7 @@ def _df_left(n: FloatVector, m: FloatVector) -> Remark:
 
 def semipartial_correlation(columns: Columns, options: RegressionOptions) -> Computed:
     """Correlation of the outcome with what is special to one predictor (Aloe & Becker 2012)."""
-    t, n, m, r2 = columns["ti"], columns["ni"], columns["mi"], columns["r2i"]
-    y = t * np.sqrt(1.0 - r2) / np.sqrt(n - m - 1.0)
+    y, n, m, r2 = columns["ri"], columns["ni"], columns["mi"], columns["r2i"]
     at = _at(y, n, options.vtype)
     rest = r2 - at**2
     vi = (r2**2 - 2.0 * r2 + rest + 1.0 - rest**2) / n
@@ -153,7 +151,7 @@ def semipartial_correlation(columns: Columns, options: RegressionOptions) -> Com
             y**2 > r2 + 1e-12,
             lambda i: (
                 f"R², {r2[i]:g}, is smaller than this predictor's own part of it, {y[i] ** 2:.4g}; "
-                "t, R² or the number of predictors is wrong."
+                "one of the numbers is wrong."
             ),
         ),
     )
@@ -219,12 +217,19 @@ def _partial_from_p(columns: Columns, context: Context) -> Inputs:
 
 
 def _semipartial(columns: Columns, context: Context) -> Inputs:
-    return Inputs({role: columns[role] for role in ("ti", "ni", "mi", "r2i")})
+    return Inputs({role: columns[role] for role in ("ri", "ni", "mi", "r2i")})
+
+
+def _semipartial_from_t(columns: Columns, context: Context) -> Inputs:
+    """t·√(1 − R²)/√(n − m − 1)."""
+    n, m, r2 = columns["ni"], columns["mi"], columns["r2i"]
+    r = columns["ti"] * np.sqrt(1.0 - r2) / np.sqrt(n - m - 1.0)
+    return Inputs({"ri": r, "ni": n, "mi": m, "r2i": r2}, (_df_left(n, m),))
 
 
 def _semipartial_from_p(columns: Columns, context: Context) -> Inputs:
     t = _t_of_p(columns["pi"], columns["ni"] - columns["mi"] - 1.0)
-    return Inputs({**{role: columns[role] for role in ("ni", "mi", "r2i")}, "ti": t})
+    return _semipartial_from_t({**columns, "ti": t}, context)
 
 
 def _r2(columns: Columns, context: Context) -> Inputs:
@@ -237,15 +242,28 @@ def _r2_from_f(columns: Columns, context: Context) -> Inputs:
     return Inputs({"r2i": m * f / (m * f + n - m - 1.0), "ni": n, "mi": m}, (_df_left(n, m),))
 
 
+def _r2_from_p(columns: Columns, context: Context) -> Inputs:
+    """Through the F of the regression: 1 − R² is the quantile of a beta variable at p.
+
+    With m and n − m − 1 degrees of freedom it is Beta((n − m − 1)/2, m/2), which keeps the digits
+    of a minute p.
+    """
+    n, m = columns["ni"], columns["mi"]
+    df = np.maximum(n - m - 1.0, 1.0)
+    rest = np.asarray(special.betaincinv(df / 2.0, m / 2.0, columns["pval"]), dtype=float)
+    return Inputs({"r2i": 1.0 - rest, "ni": n, "mi": m}, (_df_left(n, m),))
+
+
 _N = Need("ni", "Total", "size2")
 _R = Need("ri", "Correlation", "correlation")
 _T, _P = (
     Need("ti", "t statistic"),
     Need("pi", "P value with the sign of the correlation", "signed_p"),
 )
-_M = Need("mi", "Number of predictors", "count")
+_M = Need("mi", "Number of predictors", "size")
 _R2 = Need("r2i", "R²", "r_squared")
 _F = Need("Fi", "F of the regression", "nonnegative")
+_P_F = Need("pval", "P value of the regression", "p")
 
 _SIMPLE = (
     Route("r", "correlation and total", (_R, _N), _r_n),
@@ -261,7 +279,10 @@ _PARTIAL = (
     *ESTIMATE_ROUTES,
 )  # fmt: skip
 _SEMI = (
-    Route("t", "t statistic, R², total and predictors", (_T, _N, _M, _R2), _semipartial, ALOE),
+    Route("t", "t statistic, R², total and predictors", (_T, _N, _M, _R2), _semipartial_from_t,
+          ALOE),
+    Route("r", "semi-partial correlation, R², total and predictors", (_R, _N, _M, _R2),
+          _semipartial, ALOE),
     Route("p", "p-value (signed), R², total and predictors", (_P, _N, _M, _R2),
           _semipartial_from_p, ALOE, "test"),
     *ESTIMATE_ROUTES,
@@ -269,6 +290,14 @@ _SEMI = (
 _DETERMINATION = (
     Route("r2", "R², total and predictors", (_R2, _N, _M), _r2, OLKIN_FINN),
     Route("F", "F, total and predictors", (_F, _N, _M), _r2_from_f, OLKIN_FINN, "test"),
+    Route(
+        "p",
+        "p-value of the regression, total and predictors",
+        (_P_F, _N, _M),
+        _r2_from_p,
+        OLKIN_FINN,
+        "test",
+    ),
     *ESTIMATE_ROUTES,
 )
 _SIMPLE_FAMILY, _REGRESSION = "Correlation", "Regression"

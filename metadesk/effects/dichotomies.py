@@ -17,6 +17,7 @@ from metadesk.effects.measure import (
     Inputs,
     Measure,
     Need,
+    Remark,
     Route,
     log_scale,
     plain_scale,
@@ -24,7 +25,14 @@ from metadesk.effects.measure import (
 from metadesk.effects.scales import FISHER_Z
 from metadesk.effects.sources import CHINN, COX, JACOBS, NEWCOMBE2006
 from metadesk.effects.two_by_two import to_fisher_z
-from metadesk.effects.two_means import D_ROUTES, TWO_ARMS, unequal_variance
+from metadesk.effects.two_means import (
+    D_ROUTES,
+    D_TESTS,
+    TWO_ARMS,
+    UNEQUAL_VARIANCES,
+    pooled_sd,
+    unequal_variance,
+)
 from metadesk.numerics.types import FloatVector
 from metadesk.options import choice
 
@@ -55,6 +63,15 @@ class SuperiorityOptions:
         "LS",
         advanced=True,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SuperiorityFromMeansOptions:
+    """Variance of a probability of superiority that follows from means and SDs."""
+
+    vtype: str = choice(
+        _VTYPE, {**UNEQUAL_VARIANCES, "HO": "one SD for both groups"}, "LS", advanced=True
+    )
 
 
 def _point_biserial(columns: Columns) -> tuple[FloatVector, FloatVector]:
@@ -124,13 +141,20 @@ def log_odds_ratio_normal(columns: Columns, options: NoOptions) -> Computed:
 
 
 def superiority(columns: Columns, options: SuperiorityOptions) -> Computed:
-    """Reported probability of superiority (area under the ROC curve) with its variance."""
+    """Reported probability of superiority (area under the ROC curve) with its variance.
+
+    ``LS`` Newcombe (2006), method 4, and ``LS2`` Hanley & McNeil (1982), both with (n1 − 1)(n2 − 1)
+    in the denominator (Cho et al. 2019); ``ties`` is the part of pairs that are tied. ``MAX``:
+    Bamber (1975), eq. 7.
+    """
     a, n1, n2 = columns["ai"], columns["n1i"], columns["n2i"]
     first, second = a / (2.0 - a), 2.0 * a**2 / (1.0 + a)
+    pairs = (n1 - 1.0) * (n2 - 1.0)
     match options.vtype:
         case "LS2":
-            vi = a * (1.0 - a) + (n1 - 1.0) * (first - a**2) + (n2 - 1.0) * (second - a**2)
-            vi = vi / (n1 * n2)
+            vi = a * (1.0 - a) - columns["ties"] / 4.0
+            vi = vi + (n1 - 1.0) * (first - a**2) + (n2 - 1.0) * (second - a**2)
+            vi = vi / pairs
         case "H0":
             vi = (n1 + n2 + 1.0) / (12.0 * n1 * n2)
         case "MAX":
@@ -138,34 +162,88 @@ def superiority(columns: Columns, options: SuperiorityOptions) -> Computed:
         case _:
             star = (n1 + n2) / 2.0 - 1.0
             share = 1.0 + star * (1.0 - a) / (2.0 - a) + star * a / (1.0 + a)
-            vi = a * (1.0 - a) * share / ((n1 - 1.0) * (n2 - 1.0))
+            vi = a * (1.0 - a) * share / pairs
     return Computed(a, vi, n1 + n2)
 
 
-def superiority_from_means(columns: Columns, options: NoOptions) -> Computed:
-    """Probability of superiority of two normal distributions with their own SDs."""
-    n1, n2 = columns["n1i"], columns["n2i"]
-    v1, v2 = columns["sd1i"] ** 2, columns["sd2i"] ** 2
-    d = (columns["m1i"] - columns["m2i"]) / np.sqrt((v1 + v2) / 2.0)
+def superiority_from_means(columns: Columns, options: SuperiorityFromMeansOptions) -> Computed:
+    """Probability of superiority of two normal distributions, Φ(d/√2).
+
+    ``average`` is d by the root mean variance, ``pooled`` by the pooled SD, ``share1`` the part of
+    group 1 in the sum of both variances, unknown (NaN) where the SDs are; then one SD is assumed.
+    Variance by the delta method: φ(d/√2)²/2 times that of d.
+    """
+    n1, n2, share1 = columns["n1i"], columns["n2i"], columns["share1"]
+    one_sd = np.isnan(share1) | (options.vtype == "HO")
+    d = np.where(one_sd, columns["pooled"], columns["average"])
     z = d / math.sqrt(2.0)
     density = np.exp(-(z**2) / 2.0) / math.sqrt(2.0 * math.pi)
-    vi = density**2 / 2.0 * unequal_variance(d, v1, v2, n1, n2)
-    return Computed(special.ndtr(z), vi, n1 + n2)
+    equal = 1.0 / n1 + 1.0 / n2 + d**2 / (2.0 * (n1 + n2))
+    of_d = np.where(one_sd, equal, unequal_variance(d, share1, n1, n2, options.vtype))
+    return Computed(special.ndtr(z), density**2 / 2.0 * of_d, n1 + n2)
 
 
 def _area(columns: Columns, context: Context) -> Inputs:
-    return Inputs({role: columns[role] for role in ("ai", "n1i", "n2i")})
+    ties = columns.get("mi", np.zeros(len(columns["ai"])))
+    values = {role: columns[role] for role in ("ai", "n1i", "n2i")}
+    impossible = Remark(
+        (ties < 0) | (ties > 1),
+        lambda i: f"The part of tied pairs, {ties[i]:g}, must lie between 0 and 1.",
+    )
+    return Inputs({**values, "ties": np.where(np.isnan(ties), 0.0, ties)}, (impossible,))
 
 
-_AREA = Route(
-    "area",
-    "probability of superiority and totals",
-    (
-        Need("ai", "Probability of superiority", "proportion"),
-        Need("n1i", "Total, group 1", "size2"),
-        Need("n2i", "Total, group 2", "size2"),
+def _binormal_from_d(columns: Columns, got: Inputs) -> Inputs:
+    d, unknown = got.values["di"], np.full(len(got.values["di"]), np.nan)
+    values = {"average": d, "pooled": d, "share1": unknown, "n1i": columns["n1i"],
+              "n2i": columns["n2i"]}  # fmt: skip
+    return Inputs(values, got.reasons, got.notes)
+
+
+@dataclass(frozen=True)
+class _ToBinormal:
+    """A route to means and SDs, or to d, taken on to the two distances and the share."""
+
+    route: Route
+
+    def __call__(self, columns: Columns, context: Context) -> Inputs:
+        got = self.route.function(columns, context)
+        assert isinstance(got, Inputs)
+        if "di" in got.values:
+            return _binormal_from_d(columns, got)
+        v = got.values
+        v1, v2, apart = v["sd1i"] ** 2, v["sd2i"] ** 2, v["m1i"] - v["m2i"]
+        values = {
+            "average": apart / np.sqrt((v1 + v2) / 2.0), "pooled": apart / pooled_sd(v),
+            "share1": v1 / (v1 + v2), "n1i": v["n1i"], "n2i": v["n2i"],
+        }  # fmt: skip
+        return Inputs(values, got.reasons, got.notes)
+
+
+def _binormal_from_area(columns: Columns, context: Context) -> Inputs:
+    """The distance that a reported area would have between normal distributions: √2·Φ⁻¹(a)."""
+    a = columns["ai"]
+    d = math.sqrt(2.0) * special.ndtri(a)
+    edge = Remark(
+        ~np.isfinite(d),
+        "A probability of superiority of 0 or 1 has no distance between normal distributions.",
+    )
+    return _binormal_from_d(columns, Inputs({"di": d}, (edge,)))
+
+
+_AREA_NEEDS = (
+    Need("ai", "Probability of superiority", "proportion"),
+    Need("n1i", "Total, group 1", "size2"),
+    Need("n2i", "Total, group 2", "size2"),
+)
+_AREA_TITLE = "probability of superiority and totals"
+_AREA = Route("area", _AREA_TITLE, _AREA_NEEDS, _area, optional=("mi",))
+_BINORMAL = (
+    *(
+        Route(r.key, r.title, r.needs, _ToBinormal(r), r.citation, r.source, r.approximate)
+        for r in (*TWO_ARMS, *D_TESTS)
     ),
-    _area,
+    Route("area", _AREA_TITLE, _AREA_NEEDS, _binormal_from_area, source="test"),
 )
 _FROM_D = (*D_ROUTES, *ESTIMATE_ROUTES)
 _FAMILY = "Two groups, measured outcome, told otherwise"
@@ -201,6 +279,6 @@ DICHOTOMIES = (
             superiority, (_AREA, *ESTIMATE_ROUTES)),
     Measure("CLESN", "Probability of superiority, from means", "AUC", _FAMILY,
             "How likely a person of group 1 is above one of group 2, if the outcome is normal.",
-            "Φ((m1 − m2)/√(s1² + s2²))", NoOptions, _AUC, NEWCOMBE2006, superiority_from_means,
-            (*TWO_ARMS, *ESTIMATE_ROUTES)),
+            "Φ((m1 − m2)/√(s1² + s2²))", SuperiorityFromMeansOptions, _AUC, NEWCOMBE2006,
+            superiority_from_means, (*_BINORMAL, *ESTIMATE_ROUTES)),
 )  # fmt: skip

@@ -18,6 +18,14 @@ _CHUNK = 4096
 _TINY = 1e-9
 
 
+def unbiased(r: FloatVector, n: FloatVector) -> FloatVector:
+    """Correlation freed of its small bias, r·₂F₁(½, ½; (n − 2)/2; 1 − r²); NaN for n ≤ 4.
+
+    Olkin & Pratt (1958), eq. 2.3.
+    """
+    return np.where(n > 4, r * half_half(np.maximum(n, 5.0), r), np.nan)
+
+
 def half_half(n: FloatVector, r: FloatVector) -> FloatVector:
     """₂F₁(½, ½; (n − 2)/2; 1 − r²) by Euler's integral with t = cos²φ.
 

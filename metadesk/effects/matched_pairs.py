@@ -80,18 +80,14 @@ def paired_peto(columns: Columns, options: ZeroCells) -> Computed:
 def odds_ratio_from_margins(columns: Columns, options: ZeroCells) -> Computed:
     """Marginal log odds ratio of a paired study that was reported as if it had two groups.
 
-    The covariance of the two margins comes from the correlation r of the two outcomes (or from the
-    part of pairs with the event under both): v = Σ1/cell − 2·n·r/√(a·b·c·d) with n pairs (Elbourne
-    2002; Curtin 2002).
+    The covariance of the two margins comes from the correlation r of the two outcomes:
+    v = Σ1/cell − 2·n·r/√(a·b·c·d) with n pairs (Elbourne 2002; Curtin 2002).
     """
     t = mended(columns, options)
-    n = np.rint(t.ni / 2.0)
-    product = t.ai * t.bi * t.ci * t.di
-    r, joint = columns["ri"], columns["pi"]
-    moment = np.where(np.isnan(joint), r * np.sqrt(product), n**2 * joint - t.ai * t.ci)
+    n, r = np.rint(t.ni / 2.0), columns["ri"]
     yi = np.log(t.ai / t.bi) - np.log(t.ci / t.di)
     cells = 1.0 / t.ai + 1.0 / t.bi + 1.0 / t.ci + 1.0 / t.di
-    vi = cells - 2.0 * n * moment / product
+    vi = cells - 2.0 * n * r / np.sqrt(t.ai * t.bi * t.ci * t.di)
     beyond = vi <= 0
     told = Remark(beyond, "The assumed correlation is not possible with these margins.")
     return Computed(yi, vi, np.rint(t.total / 2.0), (*t.reasons, told), t.notes)
@@ -102,13 +98,37 @@ def _pairs(columns: Columns, context: Context) -> Inputs:
 
 
 def _with_r(columns: Columns, context: Context) -> Inputs:
-    values = {role: columns[role] for role in (*CELLS, "ri")}
-    return Inputs({**values, "pi": np.full(len(values["ri"]), np.nan)})
+    return Inputs({role: columns[role] for role in (*CELLS, "ri")})
 
 
 def _with_joint(columns: Columns, context: Context) -> Inputs:
-    values = {role: columns[role] for role in (*CELLS, "pi")}
-    return Inputs({**values, "ri": np.full(len(values["pi"]), np.nan)})
+    """The correlation is the phi coefficient of the pairs' own table, which the joint part fills.
+
+    Of n pairs a had the event under condition 1, c under condition 2 and π·n under both.
+    """
+    a, c, joint = columns["ai"], columns["ci"], columns["pi"]
+    n = a + columns["bi"]
+    both = joint * n
+    r = (n * both - a * c) / np.sqrt(a * (n - a) * c * (n - c))
+    slack = 1e-9 * n
+    beyond = (both > np.minimum(a, c) + slack) | (both < np.maximum(a + c - n, 0.0) - slack)
+    reasons = (
+        Remark(
+            beyond,
+            lambda i: (
+                f"{joint[i]:g} of the pairs with the event under both conditions does not go with "
+                f"{a[i]:g} and {c[i]:g} events among {n[i]:g} pairs."
+            ),
+        ),
+        Remark(
+            ~np.isfinite(r),
+            "Everybody or nobody had the event under one condition; the outcomes have no "
+            "correlation.",
+        ),
+    )
+    known = np.isfinite(r) & ~beyond
+    notes = (Remark(known, lambda i: f"Correlation of the outcomes: {r[i]:.3g}."),)
+    return Inputs({**{role: columns[role] for role in CELLS}, "ri": r}, reasons, notes)
 
 
 def _totals(columns: Columns, context: Context) -> Inputs:
@@ -121,7 +141,7 @@ def _totals(columns: Columns, context: Context) -> Inputs:
             over, lambda i: f"Events, {first[i]:g} and {second[i]:g}, exceed the {n[i]:g} pairs."
         ),
     )
-    return Inputs({**cells, "ri": columns["ri"], "pi": np.full(len(n), np.nan)}, reasons)
+    return Inputs({**cells, "ri": columns["ri"]}, reasons)
 
 
 _PAIRED_CELLS = (

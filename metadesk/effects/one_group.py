@@ -11,6 +11,7 @@ from scipy import special
 from metadesk.effects.conversions.spread import sd_from_se
 from metadesk.effects.estimates import ESTIMATE_ROUTES, HANDBOOK
 from metadesk.effects.gamma import small_sample_factor
+from metadesk.effects.generic import NoOptions
 from metadesk.effects.measure import (
     Columns,
     Computed,
@@ -56,7 +57,14 @@ class LogProportionOptions(ZeroCounts):
 
 @dataclass(frozen=True)
 class MeanOptions:
-    """Nothing to choose for a mean."""
+    """Variance of a mean."""
+
+    vtype: str = choice(
+        _VTYPE,
+        {"LS": "own variance of each study", "HO": "one variance for all studies"},
+        "LS",
+        advanced=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -189,8 +197,10 @@ def double_root_rate(columns: Columns, options: ZeroCountsKept) -> Computed:
 
 def mean(columns: Columns, options: MeanOptions) -> Computed:
     """Mean in the unit of the outcome."""
-    n = columns["ni"]
-    return Computed(columns["mi"], columns["sdi"] ** 2 / n, n)
+    n, v = columns["ni"], columns["sdi"] ** 2
+    if options.vtype == "HO":
+        v = np.full(len(n), float(((n - 1.0) * v).sum() / (n - 1.0).sum()))
+    return Computed(columns["mi"], v / n, n)
 
 
 def standardised_mean(columns: Columns, options: StandardisedMeanOptions) -> Computed:
@@ -210,7 +220,7 @@ def _not_positive(m: FloatVector) -> Remark:
     return Remark(m <= 0, lambda i: f"The mean, {m[i]:g}, must be above 0 to have a logarithm.")
 
 
-def log_mean(columns: Columns, options: MeanOptions) -> Computed:
+def log_mean(columns: Columns, options: NoOptions) -> Computed:
     """Logarithm of a mean."""
     n, m = columns["ni"], columns["mi"]
     return Computed(np.log(m), columns["sdi"] ** 2 / (n * m**2), n, (_not_positive(m),))
@@ -340,7 +350,7 @@ ONE_GROUP = (
             "J(n − 1)·m/s; v = 1/n + y²/(2n)", StandardisedMeanOptions,
             plain_scale("standardised mean"), HEDGES_OLKIN, standardised_mean, _MEAN),
     Measure("MNLN", "Mean, log", "Mean", _C, "The mean, analysed as its logarithm.",
-            "ln m; v = s²/(n·m²)", MeanOptions, log_scale("mean", _NONE), NAKAGAWA, log_mean,
+            "ln m; v = s²/(n·m²)", NoOptions, log_scale("mean", _NONE), NAKAGAWA, log_mean,
             _MEAN),
     Measure("SDLN", "SD, log", "SD", _C, "How much people differ, analysed as the log SD.",
             "ln s + 1/(2(n − 1)); v = 1/(2(n − 1))", SpreadOptions, log_scale("SD", _NONE),

@@ -64,12 +64,26 @@ class SMDOptions:
     )  # fmt: skip
 
 
+UNEQUAL_VARIANCES = {
+    "LS": "large-sample, with degrees of freedom",
+    "LS2": "large-sample, with group sizes",
+    "LS3": "large-sample, degrees of freedom for the SD alone",
+}
+
+
 @dataclass(frozen=True)
 class UnequalOptions:
     """Bias correction and variance of standardised differences with unequal SDs."""
 
     correct: bool = flag(CORRECT, True)
-    vtype: str = choice(_VTYPE, {"LS": LS, "LS2": LS2}, "LS", advanced=True)
+    vtype: str = choice(_VTYPE, UNEQUAL_VARIANCES, "LS", advanced=True)
+
+
+@dataclass(frozen=True)
+class BiasCorrection:
+    """Bias correction of a standardised difference that has one variance formula."""
+
+    correct: bool = flag(CORRECT, True)
 
 
 def mean_difference(columns: Columns, options: MeanDifferenceOptions) -> Computed:
@@ -215,39 +229,42 @@ def glass_difference(columns: Columns, options: SMDOptions) -> Computed:
     return _glass(columns, options, (columns["m1i"] - columns["m2i"]) / columns["sd2i"])
 
 
-def glass_difference_unequal(columns: Columns, options: UnequalOptions) -> Computed:
+def glass_difference_unequal(columns: Columns, options: BiasCorrection) -> Computed:
     """Glass's difference with a variance that lets the groups' SDs differ (Bonett 2008)."""
     n1, n2 = columns["n1i"], columns["n2i"]
     v1, v2 = columns["sd1i"] ** 2, columns["sd2i"] ** 2
     m = n2 - 1.0
     d = (columns["m1i"] - columns["m2i"]) / columns["sd2i"]
-    J = small_sample_factor(m) if options.correct else np.ones(len(d))
-    at = d if options.vtype == "LS2" else J * d
-    vi = v1 / v2 / (n1 - 1.0) + 1.0 / (n2 - 1.0) + at**2 / (2.0 * (n2 - 1.0))
-    factor = J**2 if options.vtype == "LS2" else 1.0
-    return Computed(J * d, factor * vi, n1 + n2, (_few(m),), (_suspicious(J * d),))
+    g = small_sample_factor(m) * d if options.correct else d
+    vi = v1 / v2 / (n1 - 1.0) + 1.0 / m + g**2 / (2.0 * m)
+    return Computed(g, vi, n1 + n2, (_few(m),), (_suspicious(g),))
 
 
 def average_sd_difference(columns: Columns, options: UnequalOptions) -> Computed:
     """Standardised mean difference by the root of the mean variance (Bonett 2008, 2009)."""
     n1, n2 = columns["n1i"], columns["n2i"]
     v1, v2 = columns["sd1i"] ** 2, columns["sd2i"] ** 2
-    middle, m = (v1 + v2) / 2.0, n1 + n2 - 2.0
-    d = (columns["m1i"] - columns["m2i"]) / np.sqrt(middle)
-    J = small_sample_factor(m) if options.correct else np.ones(len(d))
-    at = d if options.vtype == "LS2" else J * d
-    vi = unequal_variance(at, v1, v2, n1, n2)
-    factor = J**2 if options.vtype == "LS2" else 1.0
-    return Computed(J * d, factor * vi, n1 + n2, (_too_few(m),), (_suspicious(J * d),))
+    m = n1 + n2 - 2.0
+    d = (columns["m1i"] - columns["m2i"]) / np.sqrt((v1 + v2) / 2.0)
+    g = small_sample_factor(m) * d if options.correct else d
+    vi = unequal_variance(g, v1 / (v1 + v2), n1, n2, options.vtype)
+    return Computed(g, vi, n1 + n2, (_too_few(m),), (_suspicious(g),))
 
 
 def unequal_variance(
-    d: FloatVector, v1: FloatVector, v2: FloatVector, n1: FloatVector, n2: FloatVector
+    d: FloatVector, share1: FloatVector, n1: FloatVector, n2: FloatVector, vtype: str
 ) -> FloatVector:
-    """Variance of a difference standardised by the mean of two different variances."""
-    middle = (v1 + v2) / 2.0
-    own = d**2 * (v1**2 / (n1 - 1.0) + v2**2 / (n2 - 1.0)) / (8.0 * middle**2)
-    return np.asarray(own + (v1 / (n1 - 1.0) + v2 / (n2 - 1.0)) / middle)
+    """Variance of a difference ``d`` standardised by the mean of two different variances.
+
+    With ``r1 = s1²/(s1² + s2²)`` (``share1``), ``r2 = 1 − r1``: d²(r1²/a1 + r2²/a2)/2, which comes
+    from estimating the SD, plus 2(r1/b1 + r2/b2) from the means (Bonett 2008, eq. 8). ``LS`` has
+    n − 1 for a and b, ``LS2`` n for both, ``LS3`` n − 1 for a and n for b (plain delta method).
+    """
+    lost_sd = 0.0 if vtype == "LS2" else 1.0
+    lost_mean = 1.0 if vtype == "LS" else 0.0
+    share2 = 1.0 - share1
+    own = d**2 * (share1**2 / (n1 - lost_sd) + share2**2 / (n2 - lost_sd)) / 2.0
+    return np.asarray(own + 2.0 * (share1 / (n1 - lost_mean) + share2 / (n2 - lost_mean)))
 
 
 _SIZES = (Need("n1i", "Total, group 1", "size"), Need("n2i", "Total, group 2", "size"))
@@ -259,15 +276,18 @@ def _test(key: str, title: str, need: Need, function: RouteFunction) -> Route:
 
 
 TWO_ARMS = two_arm_routes()
+D_TESTS: tuple[Route, ...] = (
+    _test("t", "t statistic and totals", Need("ti", "t statistic"), _from_t),
+    _test("d", "standardised difference d and totals", Need("di", "Cohen's d"), _from_d),
+    _test("p", "p-value (signed) and totals", _SIGNED_P, _from_p),
+    _test("F", "F of two groups and totals", Need("Fi", "F statistic", "nonnegative"), _from_f),
+)
 D_ROUTES: tuple[Route, ...] = (
     *(
         Route(r.key, r.title, r.needs, _ToD(r), r.citation, r.source, r.approximate)
         for r in TWO_ARMS
     ),
-    _test("t", "t statistic and totals", Need("ti", "t statistic"), _from_t),
-    _test("d", "standardised difference d and totals", Need("di", "Cohen's d"), _from_d),
-    _test("p", "p-value (signed) and totals", _SIGNED_P, _from_p),
-    _test("F", "F of two groups and totals", Need("Fi", "F statistic", "nonnegative"), _from_f),
+    *D_TESTS,
 )
 _MEANS = (*TWO_ARMS, *ESTIMATE_ROUTES)
 _FROM_D = (*D_ROUTES, *ESTIMATE_ROUTES)
@@ -320,7 +340,7 @@ GLASS_UNEQUAL = Measure(
     "SMD1H", "Standardised mean difference by the SD of group 2, unequal SDs", "SMD", _CONTINUOUS,
     "Glass's difference with a variance that lets the groups' SDs differ.",
     "J(n2 − 1)·(m1 − m2)/s2; v = (s1²/s2²)/(n1 − 1) + 1/(n2 − 1) + g²/(2(n2 − 1))",
-    UnequalOptions, plain_scale("standardised mean difference"), BONETT2008,
+    BiasCorrection, plain_scale("standardised mean difference"), BONETT2008,
     glass_difference_unequal, _MEANS,
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ from metadesk.effects.conversions.tables import (
 from metadesk.effects.conversions.wald import from_wald
 from metadesk.effects.measures import MEASURES
 from metadesk.effects.transforms import transformation
+from metadesk.options import options_of
 
 
 def table_rows(case: Case) -> np.ndarray:
@@ -34,19 +35,44 @@ def effects_from_spec(case: Case) -> EffectSizes:
     rows, spec = table_rows(case), case.spec
     if spec.get("es"):
         es = spec["es"]
-        columns = {role: case.column(name)[rows] for role, name in es["roles"].items()}
-        return effects_with_options(es, columns)
+        return effects_with_options(es, inputs(case, es, rows))
     given = [role for role in ("yi", "vi", "sei") if spec.get(role)]
     columns = {role: case.column(spec[role])[rows] for role in given}
     return compute("GEN", columns)
 
 
-# Other names that the reference knows for a measure.
+# Other names that the reference knows for a measure, and for its inputs.
 _SAME = {"OR2D": "OR2DL", "D2OR": "D2ORL", "AUC": "CLES", "AUCN": "CLESN"}
+_SAME_ROLE = {("", "fi"): "Fi", ("R2", "pi"): "pval", ("ZR2", "pi"): "pval"}
+
+
+def inputs(case: Case, es: dict[str, Any], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The inputs by our names; a number in the place of a column holds for every row."""
+    columns = {}
+    for role, name in es["roles"].items():
+        own = _SAME_ROLE.get((es["measure"], role)) or _SAME_ROLE.get(("", role), role)
+        given = isinstance(name, int | float)
+        columns[own] = np.full(len(rows), float(name)) if given else case.column(name)[rows]
+    return columns
+
+
+def _flipped(es: dict[str, Any], got: EffectSizes) -> EffectSizes:
+    """Turn effects round, or multiply them, as the option ``flip`` asks: f·yi with f²·vi."""
+    asked = (es.get("options") or {}).get("flip")
+    if asked is None:
+        return got
+    values = np.atleast_1d(np.array(asked))
+    f = np.where(values, -1.0, 1.0) if values.dtype == bool else values.astype(float)
+    return replace(got, yi=f * got.yi, vi=f**2 * got.vi)
 
 
 def effects_with_options(es: dict[str, Any], columns: dict[str, np.ndarray]) -> EffectSizes:
-    """yi and vi by the spec's measure and options, SDs of zero as the reference takes them.
+    """yi and vi by the spec's measure and options, turned round where the spec asks for it."""
+    return _flipped(es, _with_zero_sds(es, columns))
+
+
+def _with_zero_sds(es: dict[str, Any], columns: dict[str, np.ndarray]) -> EffectSizes:
+    """yi and vi with SDs of zero as the reference takes them.
 
     We leave out a row with an SD of 0 and say why. The reference computes on: differences and
     ratios of means get a variance that is 0 where both SDs are; standardised effects are not
@@ -75,8 +101,12 @@ _MINUTE = 1e-100
 def _options(es: dict[str, Any]) -> dict[str, Any]:
     """The spec's options; tetrachoric correlations stop where the reference's search stops."""
     measure = _SAME.get(es["measure"], es["measure"])
-    known = {field.name for field in fields(MEASURES[measure].options)}
+    family = MEASURES[measure].options
+    known = {field.name for field in fields(family)}
     options = {k: v for k, v in (es.get("options") or {}).items() if k in known}
+    variances = next((o.choices for o in options_of(family) if o.name == "vtype"), {})
+    if measure in _ONE_VARIANCE and options.get("vtype") not in variances:
+        options.pop("vtype", None)
     if measure in ("RTET", "ZTET"):
         options["search"] = "coarse"
     return options
@@ -92,6 +122,9 @@ _SIZE_ALONE = {
 }  # fmt: skip
 
 
+# Measures whose variance the reference does not let anybody choose: it overlooks the option.
+_ONE_VARIANCE = ("VR", "CVR", "SMD1H", "SMN", "IRR", "IRD", "IR", "IRLN", "ZCOR", "PETO")
+
 _KEEP = {"IRSD": {"drop00": False}}  # leaving out does not touch the sizes
 
 
@@ -101,13 +134,14 @@ def _variances(case: Case, got: EffectSizes) -> np.ndarray:
     if not es or es["measure"] not in _SIZE_ALONE:
         return got.vi
     rows, filler = table_rows(case), _SIZE_ALONE[es["measure"]]
-    columns = {role: case.column(name)[rows] for role, name in es["roles"].items()}
+    columns = inputs(case, es, rows)
     filled = {
         role: np.where(np.isnan(values), filler[role], values) if role in filler else values
         for role, values in columns.items()
     }
     again = compute(es["measure"], filled, {**_options(es), **_KEEP.get(es["measure"], {})})
-    return np.where(np.isnan(got.yi), again.vi, got.vi)
+    alone = _flipped(es, again).vi
+    return np.where(np.isnan(got.yi), alone, got.vi)
 
 
 @runs("escalc", "from_test")

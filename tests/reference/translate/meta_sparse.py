@@ -26,7 +26,7 @@ from metadesk.models.meta.multilevel import (
     robust_errors,
 )
 from metadesk.models.meta.wald import joint_test
-from translate.effects import effects_with_options
+from translate.effects import effects_with_options, inputs
 from translate.meta_uni import derived
 
 LME4_RELATIVE = ("UM.FS", "CM.AL", "PLO", "IRLN")
@@ -274,8 +274,8 @@ def dependent(case: Case) -> DependentData:
     spec = case.spec
     if spec.get("es"):
         es = spec["es"]
-        roles = {role: case.column(name) for role, name in es["roles"].items()}
-        made = effects_with_options(es, roles)
+        everything = np.arange(len(next(iter(case.table.values()))))
+        made = effects_with_options(es, inputs(case, es, everything))
         yi, own = made.yi, made.vi
     else:
         yi, own = case.column(spec["yi"]), None

@@ -39,7 +39,7 @@ from metadesk.models.meta.predictions import linear_combinations, predict
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
 from metadesk.models.meta.subgroups import Subgroup, SubgroupAnalysis, analyse_subgroups
 from metadesk.models.meta.two_arms import TwoArms
-from translate.effects import effects_with_options
+from translate.effects import effects_with_options, inputs
 
 FIXED = ("EE", "FE", "CE")
 TEST = {"z": "z", "t": "t", "knha": "hksj", "adhoc": "hksj-guarded"}
@@ -63,8 +63,7 @@ def effects_of(case: Case, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     if not es:
         vi = case.column(spec["vi"]) if spec.get("vi") else case.column(spec["sei"]) ** 2
         return case.column(spec["yi"])[rows], vi[rows], None
-    columns = {role: case.column(name)[rows] for role, name in es["roles"].items()}
-    found = effects_with_options(es, columns)
+    found = effects_with_options(es, inputs(case, es, rows))
     return found.yi, found.vi, found.ni
 
 
