@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from metadesk.models.mixed.blocks import Blocks
+from metadesk.models.mixed.random_columns import Component, RandomColumns
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 
@@ -25,6 +28,60 @@ class RandomEffects:
     sd: FloatMatrix
     covariance: FloatMatrix
     leverage: FloatMatrix
+
+
+def by_level(
+    groups: tuple[RandomColumns, ...],
+    blocks: Blocks,
+    modes: FloatMatrix,
+    spread: FloatMatrix,
+    leverage: FloatMatrix,
+) -> tuple[RandomEffects, ...]:
+    """Tell the random effects of whole blocks apart by grouping and level.
+
+    Parameters
+    ----------
+    modes : (blocks, q) array
+        Conditional modes of the columns of each block.
+    spread : (blocks, q, q) array
+        Their conditional covariances.
+    leverage : (blocks, q, p) array
+        How they move with the fixed effects.
+    """
+    found = []
+    offset = 0
+    for g, local, most in zip(groups, blocks.local, blocks.most, strict=False):
+        size = len(g.terms)
+        block_of = np.zeros(len(g.factor.levels), dtype=np.int64)
+        block_of[g.factor.codes] = blocks.of_row
+        at = offset + local[:, None] * size + np.arange(size)
+        here = spread[block_of[:, None, None], at[:, :, None], at[:, None, :]]
+        found.append(
+            RandomEffects(
+                group=g.group,
+                levels=g.factor.levels,
+                terms=g.terms,
+                modes=modes[block_of[:, None], at],
+                sd=np.sqrt(np.maximum(np.einsum("mii->mi", here), 0.0)),
+                covariance=here,
+                leverage=leverage[block_of[:, None], at],
+            )
+        )
+        offset += size * most
+    return tuple(found)
+
+
+def by_group(
+    components: tuple[Component, ...], matrices: Sequence[FloatMatrix]
+) -> dict[str, FloatMatrix]:
+    """Covariances by grouping; independent terms of one grouping stand side by side."""
+    found: dict[str, FloatMatrix] = {}
+    for c, D in zip(components, matrices, strict=True):
+        old = found.get(c.group, np.zeros((0, 0)))
+        both = np.zeros((len(old) + len(D), len(old) + len(D)))
+        both[: len(old), : len(old)], both[len(old) :, len(old) :] = old, D
+        found[c.group] = both
+    return found
 
 
 @dataclass(frozen=True, eq=False)

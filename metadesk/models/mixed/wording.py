@@ -21,7 +21,9 @@ def linear_equation(frame: ModelFrame, spec: LinearMixed) -> str:
     return f"{left} = " + " + ".join(["mean", *fixed, *random, rest])
 
 
-def generalised_equation(frame: ModelFrame, columns: RandomColumns, spec: GeneralisedMixed) -> str:
+def generalised_equation(
+    frame: ModelFrame, groups: tuple[RandomColumns, ...], spec: GeneralisedMixed
+) -> str:
     """The model as one line: outcome on the scale of the link = terms + random terms."""
     outcome = frame.data.roles.outcome
     left = {
@@ -29,9 +31,11 @@ def generalised_equation(frame: ModelFrame, columns: RandomColumns, spec: Genera
         "ordinal": f"logit P({outcome} above a cut)",
     }.get(spec.family, f"log mean {outcome}")
     terms = [("carryover" if t.kind == "carryover" else t.column) for t in frame.design.terms]
-    random = ["level" if t == "(Intercept)" else t for t in columns.terms]
-    by = f"({' and '.join(random)} by {columns.group or 'person'})"
-    return f"{left} = " + " + ".join(["mean", *terms, by])
+    random = []
+    for g in groups:
+        what = ["level" if t == "(Intercept)" else t for t in g.terms]
+        random.append(f"({' and '.join(what)} by {g.group or 'person'})")
+    return f"{left} = " + " + ".join(["mean", *terms, *random])
 
 
 def singular_note(boundary: tuple[str, ...], rule: str) -> Note:

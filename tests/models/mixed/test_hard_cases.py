@@ -116,6 +116,9 @@ def test_counts_that_vary_less_than_poisson_end_in_the_poisson_model(family):
     assert result.status.converged
     assert any(n.code == "poisson-limit" for n in result.notes)
     assert result.coefficients.b == pytest.approx(poisson.coefficients.b, abs=1e-6)
+    assert result.statistics.logLik == pytest.approx(poisson.statistics.logLik, abs=1e-6)
+    assert result.statistics.AIC == pytest.approx(poisson.statistics.AIC + 2, abs=1e-5)
+    assert result.extra["dispersion"].value == (np.inf if family == "nbinom2" else 0.0)
 
 
 @pytest.mark.parametrize("quadratic", [True, False])

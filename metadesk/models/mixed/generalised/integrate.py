@@ -43,10 +43,7 @@ def as_poisson(persons: Persons) -> Persons:
     """The same persons, their counts taken as Poisson."""
     family = persons.family
     assert isinstance(family, NegativeBinomial)
-    return Persons(
-        persons.X, persons.Z, persons.offset, Poisson(family.y), persons.starts,
-        persons.of_row, persons.counts, persons.pattern_of,
-    )  # fmt: skip
+    return replace(persons, family=Poisson(family.y))
 
 
 def poisson_limit(family: Family, par: FloatVector) -> str:
@@ -110,14 +107,15 @@ def integrate(
     q = problem.persons.Z.shape[1]
     base, curvature = plain.par, plain.hessian
     k = len(problem.family.names)
-    m = q * (q + 1) // 2
+    m = len(problem.persons.factor)
     start = np.concatenate([base[:k], np.zeros(m), base[k:]])
     H = np.zeros((len(start), len(start)))
     outside = [*range(k), *range(k + m, len(start))]
     H[np.ix_(outside, outside)] = curvature
     size = np.sqrt(np.maximum(np.mean(problem.persons.Z**2, axis=0), 1e-12))
-    for i, (a, b) in enumerate([(r, c) for c in range(q) for r in range(c, q)]):
+    for i, cells in enumerate(problem.persons.factor):
         H[k + i, k + i] = 0.5 * len(problem.persons.pattern_of)
+        a, b = cells[0]
         start[k + i] = 0.7 / size[a] if a == b else 0.0
     notes: list[Note] = []
     if spec.integration == "laplace" or (q > 1 and spec.integration == "auto"):

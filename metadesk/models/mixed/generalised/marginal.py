@@ -8,7 +8,7 @@ from scipy import special
 from metadesk.models.mixed.columns import combined, first_of_each
 from metadesk.models.mixed.generalised.families import Binomial, Family
 from metadesk.models.mixed.options import GeneralisedMixed
-from metadesk.models.mixed.random_columns import RandomColumns
+from metadesk.models.mixed.random_columns import Component
 from metadesk.models.mixed.terms import ModelFrame
 from metadesk.models.result import Interval, Quantity
 from metadesk.numerics.tails import quantile, two_sided_p
@@ -21,7 +21,7 @@ def marginal_effects(
     spec: GeneralisedMixed,
     frame: ModelFrame,
     family: Family,
-    random: RandomColumns,
+    components: tuple[Component, ...],
     par: FloatVector,
     spread: FloatMatrix,
 ) -> dict[str, Quantity]:
@@ -44,31 +44,29 @@ def marginal_effects(
     base = design.X.copy()
     base[:, columns] = 0.0
     bare, weight = _distinct(base)
-    q = random.Z.shape[1]
-    m = q * (q + 1) // 2
-    slope_column = [next((j for j in columns if design.names[j] == t), -1) for t in random.terms]
-
     k = len(family.names)
-    L = np.zeros((q, q))
-    cells = [(r, c) for c in range(q) for r in range(c, q)]
-    for (a, b), entry in zip(cells, par[k : k + m], strict=True):
-        L[a, b] = entry
+    m = sum(len(c.pairs) for c in components)
+    factors = [cholesky_factor(c, par[k:]) for c in components]
     beta = par[k + m :]
     value = np.empty(len(order))
     slopes = np.empty((len(order), len(par) - k))
     for i in range(len(order)):
         X = bare.copy()
-        z = np.array([1.0 if t == "(Intercept)" else 0.0 for t in random.terms])
+        column = columns[i - 1] if i else -1
         if i:
-            X[:, columns[i - 1]] = 1.0
-            z[[t for t, j in enumerate(slope_column) if j == columns[i - 1]]] = 1.0
-        turned = L.T @ z
-        sd = float(np.linalg.norm(turned))
+            X[:, column] = 1.0
+        active = design.names[column] if i else ""
+        ways = [
+            np.array([float(t in ("(Intercept)", active)) for t in c.terms]) for c in components
+        ]
+        turned = [L.T @ z for L, z in zip(factors, ways, strict=True)]
+        sd = float(np.sqrt(sum(t @ t for t in turned)))
         mean, steep, wide = _mean_risk(X @ beta, sd)
         value[i] = weight @ mean / weight.sum()
         slopes[i, m:] = (weight * steep) @ X / weight.sum()
         pull = float(weight @ wide) / weight.sum() / sd if sd > 0 else 0.0
-        slopes[i, :m] = [pull * z[a] * turned[b] for a, b in cells]
+        for c, z, t in zip(components, ways, turned, strict=True):
+            slopes[i, c.positions] = [pull * z[a] * t[b] for a, b in c.pairs]
     V = slopes @ spread[k:, k:] @ slopes.T
     method = "standardised over persons and rows; delta method"
     found: dict[str, Quantity] = {}
@@ -91,6 +89,14 @@ def marginal_effects(
             spec.level, method,
         )  # fmt: skip
     return found
+
+
+def cholesky_factor(c: Component, parameters: FloatVector) -> FloatMatrix:
+    """Cholesky factor of one level of a block of random effects."""
+    L = np.zeros((c.size, c.size))
+    for (a, b), value in zip(c.pairs, parameters[c.positions], strict=True):
+        L[a, b] = value
+    return L
 
 
 def _distinct(rows: FloatMatrix) -> tuple[FloatMatrix, FloatVector]:

@@ -40,7 +40,7 @@ def without_finite_estimate(
     if not isinstance(family, Binomial) or family.m.max() > 1:
         way = "Leave the term out, or" if words else "Choose fewer random effects, or"
         raise NotEstimable(f"{message} {way} compare the arms with an exact test.")
-    person = problem.random.factor.codes
+    person = problem.person
     try:
         firth = conditional_logistic(design.X, family.y, person, design.names, penalise=True)
     except NotEstimable as reason:
@@ -77,7 +77,7 @@ def without_finite_estimate(
         model="generalised-mixed",
         title="Conditional logistic regression, Firth-penalised",
         family="mixed",
-        k=len(problem.random.factor.levels),
+        k=len(frame.factor(frame.data.roles.subject).levels),
         n=len(frame),
         rows=frame.data.rows[frame.rows],
         excluded=frame.excluded,
@@ -86,6 +86,6 @@ def without_finite_estimate(
         status=Status(rung="penalised conditional", messages=(message,), aliased=design.aliased),
         notes=(*frame.data.notes, *notes),
         extra=MappingProxyType(extra),
-        equation=generalised_equation(problem.frame, problem.random, spec),
+        equation=generalised_equation(problem.frame, problem.groups, spec),
         separated=problem.separated,
     )

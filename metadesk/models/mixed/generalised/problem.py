@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metadesk.errors import DataProblem, NotEstimable, SpecProblem
+from metadesk.models.mixed.blocks import Blocks, block_columns, find_blocks
 from metadesk.models.mixed.generalised.families import (
     Binomial,
     Family,
@@ -14,15 +15,21 @@ from metadesk.models.mixed.generalised.families import (
     Ordinal,
     Poisson,
 )
-from metadesk.models.mixed.generalised.quadrature import Persons, collapse
+from metadesk.models.mixed.generalised.quadrature import Persons, collapse, factor_cells
 from metadesk.models.mixed.generalised.separation import separated_columns
 from metadesk.models.mixed.options import GeneralisedMixed
-from metadesk.models.mixed.random_columns import RandomColumns, random_columns
+from metadesk.models.mixed.random_columns import (
+    Component,
+    RandomColumns,
+    components_of,
+    random_columns,
+)
 from metadesk.models.mixed.terms import ModelFrame, build_frame
 from metadesk.models.mixed.trial_data import TrialData
-from metadesk.numerics.types import FloatMatrix, FloatVector
+from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 MOST_CATEGORIES = 25
+LARGEST_TENSOR = 100_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +39,20 @@ class GeneralisedProblem:
     frame: ModelFrame
     family: Family
     offset: FloatVector
-    random: RandomColumns
+    groups: tuple[RandomColumns, ...]
+    blocks: Blocks
     persons: Persons
     separated: tuple[str, ...] = ()
+
+    @property
+    def person(self) -> IntVector:
+        """Which unit each row belongs to, all groupings joined: as a rule the person."""
+        return self.blocks.of_row
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The blocks of random effects and their parameters."""
+        return components_of(self.groups)
 
 
 def generalised_problem(spec: GeneralisedMixed, data: TrialData) -> GeneralisedProblem:
@@ -46,10 +64,9 @@ def generalised_problem(spec: GeneralisedMixed, data: TrialData) -> GeneralisedP
         An outcome that the family cannot have, or outcomes that are all equal.
     """
     fixed, random = spec.terms(data), spec.groups(data)
-    if len(random) != 1:
+    if not random:
         raise SpecProblem(
-            "A model for such outcomes takes one grouping of random effects; keep the persons and "
-            "make other groupings fixed terms."
+            "A model for such outcomes needs random effects; give each person a level of their own."
         )
     needed = [c for t in random for c in (*t.group.split(":"), *t.terms)]
     needed += [c for c in (data.roles.trials, data.roles.offset) if c]
@@ -58,19 +75,31 @@ def generalised_problem(spec: GeneralisedMixed, data: TrialData) -> GeneralisedP
     offset = np.zeros(len(frame))
     if data.roles.offset and spec.family in ("poisson", "nbinom1", "nbinom2"):
         offset = frame.numeric(data.roles.offset)
-    columns = random_columns(frame, random[0])
-    if len(columns) != 1:
-        raise SpecProblem("Independent random effects are not offered for such outcomes.")
-    if len(columns[0].factor.levels) < 2:
+    groups = tuple(c for t in random for c in random_columns(frame, t))
+    for g in groups:
+        if len(g.factor.levels) < 2:
+            raise DataProblem(
+                f"There is only one level of '{g.group}'; a single person has no variation "
+                f"between persons, so use the N-of-1 analysis."
+            )
+        _check_rows(g, family)
+    blocks = find_blocks(groups, len(frame))
+    Z = block_columns(groups, blocks, len(frame))
+    _check_size(Z, frame)
+    cells = factor_cells(components_of(groups), blocks.most)
+    persons = collapse(frame.design.X, Z, offset, outcome, family, blocks.of_row, cells)
+    return GeneralisedProblem(frame, family, offset, groups, blocks, persons)
+
+
+def _check_size(Z: FloatMatrix, frame: ModelFrame) -> None:
+    """Refuse random terms that reach across so many levels that nothing can be computed."""
+    q = Z.shape[1]
+    if q * q * len(Z) * (len(frame.design.names) + q) > LARGEST_TENSOR:
         raise DataProblem(
-            f"There is only one level of '{columns[0].group}'; a single person has no variation "
-            f"between persons, so use the N-of-1 analysis."
+            f"The random terms reach across {q} levels at once, too many for a model of such "
+            f"outcomes; nest them in persons (for example 'subject:cycle') or make the crossed "
+            f"factor a fixed term."
         )
-    _check_rows(columns[0], family)
-    persons = collapse(
-        frame.design.X, columns[0].Z, offset, outcome, family, columns[0].factor.codes
-    )
-    return GeneralisedProblem(frame, family, offset, columns[0], persons)
 
 
 def _check_rows(random: RandomColumns, family: Family) -> None:
@@ -82,6 +111,11 @@ def _check_rows(random: RandomColumns, family: Family) -> None:
         raise NotEstimable(
             f"No level of '{random.group}' has more than {most} rows, too few for {q} random "
             f"effects; a random treatment effect needs each treatment more than once in a person."
+        )
+    if single and most == 1:
+        raise NotEstimable(
+            f"Every row is its own level of '{random.group}', so its variation cannot be told from "
+            f"chance; choose a grouping with repeated rows."
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from metadesk.models.mixed.columns import combined, first_of_each
 from metadesk.models.mixed.generalised.families import Family
+from metadesk.models.mixed.random_columns import Component
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 
@@ -50,11 +51,30 @@ def trapezoid(step: float, reach: float) -> Rule:
     return Rule(name, nodes, np.full(len(nodes), step, dtype=np.float64))
 
 
+Cells = tuple[tuple[int, int], ...]
+"""Where one parameter stands in a Cholesky factor: once for every level of a person."""
+
+
+def factor_cells(components: tuple[Component, ...], most: tuple[int, ...]) -> tuple[Cells, ...]:
+    """Lay out the Cholesky factor of a person's random effects, level by level.
+
+    ``most`` are the most levels of each grouping that a person has.
+    """
+    found: list[Cells] = []
+    offset = 0
+    for c, levels in zip(components, most, strict=True):
+        starts = [offset + i * c.size for i in range(levels)]
+        found += [tuple((at + a, at + b) for at in starts) for a, b in c.pairs]
+        offset += c.size * levels
+    return tuple(found)
+
+
 @dataclass(frozen=True, eq=False)
 class Persons:
     """Rows of all distinct persons, sorted by person.
 
     ``counts`` says how many persons each stands for, ``pattern_of`` which one stands for a person.
+    ``factor`` says where each parameter stands in the Cholesky factor of the random effects.
     """
 
     X: FloatMatrix
@@ -65,6 +85,7 @@ class Persons:
     of_row: IntVector
     counts: FloatVector
     pattern_of: IntVector
+    factor: tuple[Cells, ...]
 
 
 def collapse(
@@ -74,6 +95,7 @@ def collapse(
     outcome: FloatMatrix,
     family: Family,
     person: IntVector,
+    factor: tuple[Cells, ...],
 ) -> Persons:
     """Sort rows by person and keep one of all persons with the same rows."""
     signature = np.column_stack([X, Z, offset, outcome])
@@ -100,14 +122,15 @@ def collapse(
         of_row=np.repeat(np.arange(len(kept)), lengths),
         counts=np.bincount(pattern_of).astype(float),
         pattern_of=pattern_of,
+        factor=factor,
     )
 
 
 class MarginalLikelihood:
     """Log-likelihood with the random effects integrated out, and its gradient.
 
-    Parameters are stacked as the family's own, the lower triangle of the Cholesky factor of the
-    random-effect covariance (column by column), and the fixed effects.
+    Parameters are stacked as the family's own, the lower triangles of the Cholesky factors of the
+    random-effect covariances (column by column), and the fixed effects.
 
     References
     ----------
@@ -118,7 +141,7 @@ class MarginalLikelihood:
     def __init__(self, persons: Persons, rule: Rule) -> None:
         self.persons, self.rule = persons, rule
         self.q = persons.Z.shape[1]
-        self.cells = [(a, b) for b in range(self.q) for a in range(b, self.q)]
+        self.cells = persons.factor
         self.k = len(persons.family.names)
         self.m = len(self.cells)
         self.p = persons.X.shape[1]
@@ -135,8 +158,9 @@ class MarginalLikelihood:
     def parts(self, par: FloatVector) -> tuple[FloatVector, FloatMatrix, FloatVector]:
         """Own parameters, Cholesky factor, fixed effects."""
         L = np.zeros((self.q, self.q))
-        for (a, b), value in zip(self.cells, par[self.k : self.k + self.m], strict=True):
-            L[a, b] = value
+        for cells, value in zip(self.cells, par[self.k : self.k + self.m], strict=True):
+            for a, b in cells:
+                L[a, b] = value
         return par[: self.k], L, par[self.k + self.m :]
 
     def _sum(self, rows: FloatMatrix) -> FloatMatrix:
@@ -270,9 +294,10 @@ class MarginalLikelihood:
         n, d, q = len(eta), self.size, self.q
         E = np.zeros((n, d))
         dA = np.zeros((n, q, d))
-        for i, (a, b) in enumerate(self.cells):
-            E[:, self.k + i] = P.Z[:, a] * u[P.of_row, b]
-            dA[:, b, self.k + i] = P.Z[:, a]
+        for i, cells in enumerate(self.cells):
+            for a, b in cells:
+                E[:, self.k + i] += P.Z[:, a] * u[P.of_row, b]
+                dA[:, b, self.k + i] += P.Z[:, a]
         E[:, self.k + self.m :] = P.X
         inner = s2[:, None] * E
         inner[:, : self.k] += own2.T

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metadesk.models.mixed.blocks import Blocks, find_blocks
 from metadesk.models.mixed.columns import Factor
-from metadesk.models.mixed.linear.blocks import Blocks, find_blocks
-from metadesk.models.mixed.linear.moments import Component, Moments
+from metadesk.models.mixed.linear.moments import Moments
 from metadesk.models.mixed.linear.random_intercept import RandomInterceptCovariance
 from metadesk.models.mixed.linear.rows import Rows
-from metadesk.models.mixed.random_columns import RandomColumns
+from metadesk.models.mixed.random_columns import Component, RandomColumns
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 

@@ -6,11 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from metadesk.models.mixed.linear.blocks import Blocks
-from metadesk.models.mixed.linear.moments import Component
+from metadesk.models.mixed.blocks import Blocks
 from metadesk.models.mixed.linear.newton import Optimum
-from metadesk.models.mixed.random_columns import RandomColumns
-from metadesk.models.mixed.random_effects import RandomEffects
+from metadesk.models.mixed.random_columns import Component, RandomColumns
+from metadesk.models.mixed.random_effects import RandomEffects, by_level
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 
@@ -48,28 +47,6 @@ def random_effects(
     spread = D - D @ ZVZ @ D
     p = c.p
     leverage = np.einsum("ab,mbp->map", D, products[:, :, :p]) @ R
-    found = []
-    offset = 0
-    blocks = covariance.blocks
-    for g, component, local, most in zip(
-        covariance.groups, covariance.components, blocks.local, blocks.most, strict=False
-    ):
-        block_of = np.zeros(component.n_levels, dtype=np.int64)
-        block_of[g.factor.codes] = blocks.of_row
-        size = component.size
-        at = offset + local[:, None] * size + np.arange(size)
-        here = spread[block_of[:, None, None], at[:, :, None], at[:, None, :]] * scale**2
-        diagonal = np.einsum("mii->mi", here)
-        found.append(
-            RandomEffects(
-                group=component.group,
-                levels=g.factor.levels,
-                terms=component.terms,
-                modes=modes[block_of[:, None], at] * scale,
-                sd=np.sqrt(np.maximum(diagonal, 0.0)),
-                covariance=here,
-                leverage=leverage[block_of[:, None], at],
-            )
-        )
-        offset += size * most
-    return tuple(found)
+    return by_level(
+        covariance.groups, covariance.blocks, modes * scale, spread * scale**2, leverage
+    )

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import linalg
 
-from metadesk.models.mixed.linear.moments import Component, Covariance, Criterion
+from metadesk.models.mixed.linear.moments import Covariance, Criterion
+from metadesk.models.mixed.random_columns import Component
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatMatrix, FloatVector
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from metadesk.models.mixed.linear.moments import Component, Covariance, Criterion
+from metadesk.models.mixed.linear.moments import Covariance, Criterion
 from metadesk.models.mixed.linear.newton import Optimum, maximise
+from metadesk.models.mixed.random_columns import Component
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatVector
 

@@ -25,6 +25,7 @@ from metadesk.models.mixed.options import LinearMixed
 from metadesk.models.mixed.random_effects import (
     IndividualEffects,
     RandomEffects,
+    by_group,
     individual_effects,
 )
 from metadesk.models.mixed.result import (
@@ -215,16 +216,8 @@ def _random_part(problem: LinearProblem, random: tuple[RandomEffects, ...]) -> F
 
 
 def _covariances(problem: LinearProblem, optimum: Optimum) -> dict[str, FloatMatrix]:
-    found: dict[str, FloatMatrix] = {}
-    for c in problem.covariance.components:
-        D = c.matrix(optimum.theta) * problem.scale**2
-        if c.group in found:
-            old = found[c.group]
-            both = np.zeros((len(old) + len(D), len(old) + len(D)))
-            both[: len(old), : len(old)], both[len(old) :, len(old) :] = old, D
-            D = both
-        found[c.group] = D
-    return found
+    components = problem.covariance.components
+    return by_group(components, [c.matrix(optimum.theta) * problem.scale**2 for c in components])
 
 
 def residual_start(problem: LinearProblem) -> int:

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metadesk.models.mixed.columns import Factor
-from metadesk.models.mixed.linear.blocks import (
+from metadesk.models.mixed.blocks import (
     block_columns,
-    components_of,
     derivative_blocks,
     find_blocks,
 )
+from metadesk.models.mixed.columns import Factor
 from metadesk.models.mixed.linear.moments import Moments
 from metadesk.models.mixed.linear.residuals import Residuals, Whitening
-from metadesk.models.mixed.random_columns import RandomColumns
+from metadesk.models.mixed.random_columns import RandomColumns, components_of
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 

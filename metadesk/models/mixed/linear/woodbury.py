@@ -11,15 +11,14 @@ import math
 
 import numpy as np
 
-from metadesk.models.mixed.linear.blocks import (
+from metadesk.models.mixed.blocks import (
     block_columns,
-    components_of,
     derivative_blocks,
     find_blocks,
 )
 from metadesk.models.mixed.linear.moments import Moments
 from metadesk.models.mixed.linear.rows import Rows
-from metadesk.models.mixed.random_columns import RandomColumns
+from metadesk.models.mixed.random_columns import RandomColumns, components_of
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 

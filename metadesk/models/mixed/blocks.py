@@ -8,8 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from metadesk.errors import DataProblem
-from metadesk.models.mixed.linear.moments import Component
-from metadesk.models.mixed.random_columns import RandomColumns
+from metadesk.models.mixed.random_columns import Component, RandomColumns
 from metadesk.numerics.types import FloatMatrix, IntVector
 
 LARGEST_BLOCK = 400
@@ -86,17 +85,6 @@ def _joined(groups: tuple[RandomColumns, ...], n: int) -> IntVector:
             if not np.array_equal(joined, found):
                 found, changed = joined, True
     return np.unique(found, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def components_of(groups: tuple[RandomColumns, ...]) -> tuple[Component, ...]:
-    """Lay the covariance parameters of the groups one after another."""
-    found: list[Component] = []
-    start = 0
-    for g in groups:
-        c = Component(g.group, g.terms, len(g.factor.levels), start)
-        found.append(c)
-        start += len(c.pairs)
-    return tuple(found)
 
 
 def block_columns(groups: tuple[RandomColumns, ...], blocks: Blocks, n: int) -> FloatMatrix:
