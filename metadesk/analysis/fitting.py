@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from metadesk.errors import NotEstimable
 from metadesk.models import FitResult
 from metadesk.models.meta import MODELS
 from metadesk.numerics.progress import SILENT, Progress
@@ -18,8 +21,24 @@ def fit_model(
     data: Any,
     progress: Progress = SILENT,
 ) -> FitResult:
-    """Fit a model with options given by name; ``level`` is the analysis' own."""
-    return MODELS[key].fit(model_options(key, options, level), data, progress)
+    """Fit a model with options given by name; ``level`` is the analysis' own.
+
+    Raises
+    ------
+    NotEstimable
+        If the data do not determine the model, also where its algebra breaks down on them (every
+        person with an event, nobody with one).
+    """
+    entry = MODELS[key]
+    chosen = model_options(key, options, level)
+    try:
+        return entry.fit(chosen, data, progress)
+    except (np.linalg.LinAlgError, ArithmeticError) as reason:
+        raise NotEstimable(
+            f"These studies do not determine the model '{entry.title}': its equations have no "
+            "solution for them. Look for groups in which everybody or nobody had an event, or "
+            "choose another model."
+        ) from reason
 
 
 def model_label(key: str, options: Mapping[str, Any], moderators: str = "", scale: str = "") -> str:

@@ -134,7 +134,10 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
 def _effects(
     spec: AnalysisSpec, measure: str, columns: dict[str, FloatVector], table: StudyTable
 ) -> EffectSizes:
-    given = columns or {"yi": np.full(table.n_rows, math.nan)}
+    known = MEASURES[measure].roles
+    given = columns
+    if not any(role in columns for role in known):  # one reason a row, also where nothing fits
+        given = {next(iter(known)): np.full(table.n_rows, math.nan)}
     routes = None
     if spec.routes:
         routes = [spec.routes.get(row_id) for row_id in table.row_ids]

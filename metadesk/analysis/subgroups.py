@@ -44,6 +44,11 @@ def analysed_subgroups(
     words = subgroup_words(prepared)
     groups = [words[int(i)] for i in read.rows]
     entry = MODELS[spec.model]
+    if entry.reads == "levels":
+        raise SpecProblem(
+            f"The model '{entry.title.lower()}' compares groups by a moderator, not by subgroups: "
+            f"take the subgroups off and choose '{spec.subgroup}' as moderator."
+        )
     model = model_options(spec.model, spec.model_options, spec.level)
     if isinstance(model, RandomEffects | FixedEffect):
         common = spec.subgroup_tau2 == "common"

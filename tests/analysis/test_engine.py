@@ -276,3 +276,21 @@ def test_sentences_about_rows_that_differ_in_numbers_only_are_one_note() -> None
     assert len(said) == 1
     assert said[0].startswith("A: An SMD of 3.92 is very large")
     assert said[0].endswith("The same is to be said, with other numbers, of 1 more row: B.")
+
+
+def test_a_measure_that_no_column_fits_leaves_every_row_out_with_a_reason() -> None:
+    table = make_table({"study": ["A", "B"], "r": [0.1, 0.2]}, {"study": "study", "r": "ri"})
+    found = fit(prepare(AnalysisSpec(measure="PETO"), table))
+    assert [s.used for s in found.studies] == [False, False]
+    assert all("needs events in the treated group" in s.reason for s in found.studies)
+    assert found.problem.startswith("No study can be pooled.")
+
+
+def test_subgroups_of_a_multilevel_model_are_asked_for_as_a_moderator() -> None:
+    table = make_table(
+        {"study": ["A", "A", "B", "C"], "y": [0.1, 0.2, 0.3, 0.4], "v": [0.1] * 4,
+         "group": ["x", "y", "x", "y"]},
+        {"study": "study", "y": "yi", "v": "vi"},
+    )  # fmt: skip
+    spec = AnalysisSpec(model="multilevel", model_options={"profile": False}, subgroup="group")
+    assert "choose 'group' as moderator" in fit(prepare(spec, table)).problem

@@ -137,3 +137,14 @@ def test_the_rule_of_prediction_reaches_what_is_expected(bcg) -> None:
         ends[rule] = float(at.pi_ub[0])
     assert ends["normal"] < ends["t(k-1)"]
     assert np.isnan(ends["none"])
+
+
+@pytest.mark.parametrize("model", ["mh", "firth", "glmm", "peto", "random"])
+@pytest.mark.parametrize("measure", ["OR", "RR"])
+def test_a_table_of_events_only_is_answered_or_refused_with_a_sentence(model, measure) -> None:
+    table = make_table(
+        {"s": ["A", "B"], "a": [10, 5], "n1": [10, 5], "c": [10, 5], "n2": [10, 5]},
+        {"s": "study", "a": "ai", "n1": "n1i", "c": "ci", "n2": "n2i"},
+    )
+    found = fit(prepare(AnalysisSpec(measure=measure, model=model), table))
+    assert found.main is not None or found.problem.endswith(".")

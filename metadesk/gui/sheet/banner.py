@@ -30,6 +30,7 @@ class Banner(QFrame):
     """Says what was recognised; lets the person confirm the guesses or go to what is missing."""
 
     column_requested = Signal(int)  # position in the table
+    split_requested = Signal(tuple)  # ids of the columns
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,7 +45,7 @@ class Banner(QFrame):
         self.blocks.clicked.connect(self._open_blocks)
         self.split = self._button("banner_split", self.tr("Split cells"))
         self.split.setToolTip(self.tr("Put the numbers of a cell into columns of their own"))
-        self.split.clicked.connect(self._split)
+        self.split.clicked.connect(lambda: self.split_requested.emit(self._compound))
         self.confirm = self._button("banner_confirm", self.tr("Roles are right"))
         self.confirm.clicked.connect(self._confirm)
         self.show_next = self._button("banner_next", self.tr("Show the next"))
@@ -124,11 +125,6 @@ class Banner(QFrame):
         if count == 1:
             return self.tr("'{}' holds several numbers in each cell.").format(names[0])
         return self.tr("{} columns hold several numbers in each cell.").format(count)
-
-    def _split(self) -> None:
-        from metadesk.formats.reshaping import split_columns
-
-        self._session.apply(split_columns(self._session.table, self._compound))
 
     def block_menu(self) -> QMenu:
         """The outcomes and sets of columns that could be analysed, those in use ticked."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
+from metadesk.errors import MetadeskError
 from metadesk.gui.sheet.clipboard import Block, mime_of, texts_of
 from metadesk.gui.sheet.cursor import Area, Cursor
 from metadesk.gui.sheet.grid import SheetModel
@@ -193,9 +195,16 @@ class Hands(QObject):
         """Put the numbers of compound cells into columns of their own."""
         column = self._model.column_at(section)
         if column is not None:
-            from metadesk.formats.reshaping import split_columns
+            self.split_columns((column.id,))
 
-            self._session.apply(split_columns(self._table, (column.id,)))
+    def split_columns(self, column_ids: Sequence[int]) -> None:
+        """Split columns by their ids; one that cannot be split says so."""
+        from metadesk.formats.reshaping import split_columns
+
+        try:
+            self._session.apply(split_columns(self._table, column_ids))
+        except MetadeskError as problem:
+            self._session.message.emit(str(problem))
 
     def take_as_header(self) -> None:
         """Take the current row as the names of the columns."""

@@ -115,6 +115,7 @@ class SheetPane(QWidget):
         self.model.modelReset.connect(self.arrange)
         self.cursor_.moved.connect(self._on_moved)
         self.banner.column_requested.connect(self._show_column)
+        self.banner.split_requested.connect(self.hands.split_columns)
         self.find_bar.closed.connect(self.setFocus)
         self.session.table_changed.connect(self._on_table)
         self.session.prepared_changed.connect(self._effects_changed)
