@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from metadesk.analysis.fitting import model_options
+import numpy as np
+
+from metadesk.analysis.fitting import fit_model, model_options
 from metadesk.analysis.prepare import Prepared
 from metadesk.analysis.readers import ModelInput
 from metadesk.errors import SpecProblem
@@ -54,11 +56,13 @@ def analysed_subgroups(
         common = spec.subgroup_tau2 == "common"
         return analyse_subgroups(model, read.data, groups, spec.subgroup, common_tau2=common)
 
+    counts = entry.reads == "counts"  # which ask for a mark a study, the others for positions
+
     def fit(data: Any) -> Any:
         progress.step(0.75, "Subgroups")
-        return entry.fit(model, data, progress)
+        return fit_model(spec.model, spec.model_options, spec.level, data, progress)
 
     def take(data: Any, rows: Any) -> Any:
-        return data.take(rows)
+        return data.take(np.isin(np.arange(len(groups)), rows) if counts else rows)
 
     return separate_subgroups(fit, read.data, take, groups, spec.subgroup)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,3 +149,20 @@ def test_a_table_of_events_only_is_answered_or_refused_with_a_sentence(model, me
     )
     found = fit(prepare(AnalysisSpec(measure=measure, model=model), table))
     assert found.main is not None or found.problem.endswith(".")
+
+
+@pytest.mark.parametrize(("model", "measure"), [("glmm", "OR"), ("mh", "RR"), ("peto", "OR")])
+def test_subgroups_of_models_of_tables_are_their_own_analyses(model, measure) -> None:
+    cells = {
+        "s": list("ABCDEF"), "a": [3, 8, 12, 5, 7, 4], "n1": [50, 61, 80, 40, 44, 39],
+        "c": [7, 9, 20, 9, 8, 6], "n2": [52, 60, 78, 41, 47, 40],
+    }  # fmt: skip
+    roles = {"s": "study", "a": "ai", "n1": "n1i", "c": "ci", "n2": "n2i"}
+    spec = AnalysisSpec(measure=measure, model=model)
+    whole = make_table({**cells, "g": list("xyxyxy")}, roles)
+    found = run(replace(spec, subgroup="g"), whole).subgroups
+    for at, level in enumerate("xy"):
+        part = make_table({n: v[at::2] for n, v in cells.items()}, roles)
+        alone = run(spec, part).main.pooled.value
+        group = next(g for g in found.groups if g.level == level)
+        assert group.estimate.value == pytest.approx(alone, rel=1e-9)
