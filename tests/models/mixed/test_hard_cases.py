@@ -77,7 +77,7 @@ def test_penalised_score_within_persons_is_the_slope_of_its_likelihood():
     person = np.repeat(np.arange(6), 4)
     X = rng.normal(size=(24, 2))
     y = np.tile([1.0, 0.0, 0.0, 1.0], 6)
-    likelihood = ConditionalLikelihood(X, y, person)
+    likelihood = ConditionalLikelihood.of_successes(X, y, np.ones(24), person)
     b = np.array([0.3, -0.5])
     score = likelihood.pieces(b, penalised=True)[1]
     for j in range(2):

@@ -11,8 +11,14 @@ import numpy as np
 from metadesk.document import Note
 from metadesk.errors import NotEstimable
 from metadesk.models.mixed.estimates import estimates
-from metadesk.models.mixed.generalised.conditional import ExactDistribution, conditional_logistic
-from metadesk.models.mixed.generalised.families import Binomial
+from metadesk.models.mixed.generalised.conditional import (
+    Conditional,
+    ConditionalLikelihood,
+    conditional_counts,
+    conditional_logistic,
+)
+from metadesk.models.mixed.generalised.exact import ExactDistribution
+from metadesk.models.mixed.generalised.families import Binomial, NegativeBinomial, Poisson
 from metadesk.models.mixed.generalised.problem import GeneralisedProblem
 from metadesk.models.mixed.options import GeneralisedMixed
 from metadesk.models.mixed.result import MixedResult
@@ -35,35 +41,23 @@ def without_finite_estimate(
         "persons answer alike throughout, and the others follow the terms of the model."
     )
     notes = [Note(message, "strong", "separation")]
-    extra: dict[str, Quantity] = {}
     family = problem.family
-    if not isinstance(family, Binomial) or family.m.max() > 1:
+    if not isinstance(family, Binomial | Poisson | NegativeBinomial):
         way = "Leave the term out, or" if words else "Choose fewer random effects, or"
         raise NotEstimable(f"{message} {way} compare the arms with an exact test.")
-    person = problem.person
     try:
-        firth = conditional_logistic(design.X, family.y, person, design.names, penalise=True)
+        firth, what = _penalised(problem)
     except NotEstimable as reason:
         raise NotEstimable(f"{message} {reason}") from reason
     notes.append(
         Note(
             "Shown instead: Firth-penalised estimates within persons with penalised-likelihood P "
-            f"values ({firth.n_persons} persons with both outcomes contribute), and exact "
-            "conditional P values.",
+            f"values ({firth.n_strata} persons {what} contribute), and exact conditional P values.",
             "caution",
             "firth",
         )
     )
-    columns = [design.names.index(n) for n in firth.names]
-    X = design.X[:, columns]
-    if np.isin(X, (0.0, 1.0)).all():
-        with suppress(NotEstimable):
-            exact = ExactDistribution(X, family.y, person, progress)
-            for j, name in enumerate(firth.names):
-                extra[f"exact {name}"] = Quantity(
-                    f"exact {name}", f"Exact test of {name}", math.nan, "exact conditional",
-                    p=exact.test(j)[0],
-                )  # fmt: skip
+    extra = _exact(problem, firth.names, progress)
     table = estimates(
         firth.names, firth.b, firth.se, np.full(len(firth.b), math.inf), spec.level,
         "normal distribution",
@@ -73,9 +67,10 @@ def without_finite_estimate(
         table.ci_lb, table.ci_ub, np.diag(table.se**2), spec.level,
         "penalised likelihood ratio (Wald interval)",
     )  # fmt: skip
+    kind = "logistic" if isinstance(family, Binomial) else "Poisson"
     return MixedResult(
         model="generalised-mixed",
-        title="Conditional logistic regression, Firth-penalised",
+        title=f"Conditional {kind} regression, Firth-penalised",
         family="mixed",
         k=len(frame.factor(frame.data.roles.subject).levels),
         n=len(frame),
@@ -89,3 +84,39 @@ def without_finite_estimate(
         equation=generalised_equation(problem.frame, problem.groups, spec),
         separated=problem.separated,
     )
+
+
+def _penalised(problem: GeneralisedProblem) -> tuple[Conditional, str]:
+    """Firth's estimates within persons, and which persons contribute."""
+    X, names, family = problem.frame.design.X, problem.frame.design.names, problem.family
+    if isinstance(family, Binomial):
+        found = conditional_logistic(
+            X, family.y, problem.person, names, trials=family.m, penalise=True
+        )
+        return found, "with both outcomes"
+    assert isinstance(family, Poisson | NegativeBinomial)
+    found = conditional_counts(X, family.y, problem.offset, problem.person, names, penalise=True)
+    return found, "with events"
+
+
+def _exact(
+    problem: GeneralisedProblem, names: tuple[str, ...], progress: Progress
+) -> dict[str, Quantity]:
+    """Exact conditional P values of the terms, where all of them are levels and few enough."""
+    family, design = problem.family, problem.frame.design
+    X = design.X[:, [design.names.index(n) for n in names]]
+    found: dict[str, Quantity] = {}
+    with suppress(NotEstimable):
+        if isinstance(family, Binomial):
+            listed = ConditionalLikelihood.of_successes(X, family.y, family.m, problem.person)
+        else:
+            assert isinstance(family, Poisson | NegativeBinomial)
+            listed = ConditionalLikelihood.of_listed_counts(
+                X, family.y, problem.offset, problem.person
+            )
+        exact = ExactDistribution(listed, progress)
+        for j, name in enumerate(names):
+            key = f"exact {name}"
+            p = exact.test(j)[0]
+            found[key] = Quantity(key, f"Exact test of {name}", math.nan, "exact conditional", p=p)
+    return found
