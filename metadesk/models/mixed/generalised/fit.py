@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,10 +11,8 @@ from metadesk.models.mixed.generalised.climb import Peak
 from metadesk.models.mixed.generalised.families import Ordinal
 from metadesk.models.mixed.generalised.integrate import (
     as_poisson,
-    climbed,
     endless,
     integrate,
-    likelihood_of,
     poisson_limit,
     without_random_effects,
 )
@@ -24,6 +22,7 @@ from metadesk.models.mixed.generalised.problem import (
     generalised_problem,
     separated_terms,
 )
+from metadesk.models.mixed.generalised.quadrature import MarginalLikelihood
 from metadesk.models.mixed.generalised.summary import summarise
 from metadesk.models.mixed.options import GeneralisedMixed
 from metadesk.models.mixed.result import MixedResult
@@ -50,22 +49,44 @@ def fit_generalised(
     ----------
     Pinheiro & Bates (1995); Breslow & Clayton (1993) for the model.
     """
+    fitted = climb_generalised(spec, data, progress)
+    if isinstance(fitted, GeneralisedProblem):
+        return without_finite_estimate(spec, fitted, progress)
+    return summarise(spec, fitted.problem, fitted.likelihood, fitted.peak, list(fitted.notes))
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A bound model with its likelihood at the maximum."""
+
+    problem: GeneralisedProblem
+    likelihood: MarginalLikelihood
+    peak: Peak
+    notes: tuple[Note, ...] = ()
+
+
+def climb_generalised(
+    spec: GeneralisedMixed, data: TrialData, progress: Progress = SILENT
+) -> Fitted | GeneralisedProblem:
+    """Fit and stop before the summary; the bound model alone where there is no finite maximum."""
     problem = generalised_problem(spec, data)
     progress.step(0.05, "Integrating over persons")
     plain = without_random_effects(problem)
     if not _pinned_down(problem, plain):
         problem = replace(problem, separated=separated_terms(problem.family, problem.frame))
     if problem.separated:
-        return without_finite_estimate(spec, problem, progress)
+        return problem
     likelihood, peak, notes = integrate(spec, problem, plain, progress)
     if endless(likelihood, peak.par):
-        return without_finite_estimate(spec, problem, progress)
+        return problem
     limit = poisson_limit(problem.family, peak.par)
     if limit:
-        likelihood = likelihood_of(as_poisson(problem.persons), likelihood.rule)
-        peak = climbed(likelihood, peak.par[1:], None, progress)
+        poisson = replace(problem, persons=as_poisson(problem.persons))
+        likelihood, peak, notes = integrate(
+            spec, poisson, without_random_effects(poisson), progress
+        )
         notes.append(Note(limit, "caution", "poisson-limit"))
-    return summarise(spec, problem, likelihood, peak, notes)
+    return Fitted(problem, likelihood, peak, tuple(notes))
 
 
 def _pinned_down(problem: GeneralisedProblem, plain: Peak) -> bool:

@@ -93,7 +93,7 @@ def climbed(
 
 def without_random_effects(problem: GeneralisedProblem) -> Peak:
     """Fit of the family's own parameters and the fixed effects, all persons being alike."""
-    family = problem.family
+    family = problem.persons.family
     return fit_alike(problem.persons, lambda b: bool(poisson_limit(family, b)))
 
 
@@ -106,7 +106,7 @@ def integrate(
     """
     q = problem.persons.Z.shape[1]
     base, curvature = plain.par, plain.hessian
-    k = len(problem.family.names)
+    k = len(problem.persons.family.names)
     m = len(problem.persons.factor)
     start = np.concatenate([base[:k], np.zeros(m), base[k:]])
     H = np.zeros((len(start), len(start)))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import special
 
 from metadesk.models.mixed.columns import combined, first_of_each
-from metadesk.models.mixed.generalised.families import Binomial, Family
+from metadesk.models.mixed.generalised.families import Binomial, Family, Ordinal
 from metadesk.models.mixed.options import GeneralisedMixed
 from metadesk.models.mixed.random_columns import Component
 from metadesk.models.mixed.terms import ModelFrame
@@ -15,6 +18,44 @@ from metadesk.numerics.tails import quantile, two_sided_p
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 STEPS = 241
+STANDARDISED = "standardised over persons and rows; delta method"
+PER_UNIT = "standardised over persons and rows, per unit of exposure; delta method"
+Average = Callable[[FloatVector, float], tuple[FloatVector, FloatVector, FloatVector]]
+"""Mean of an outcome over persons at predictors and a spread, its slopes in both."""
+
+
+@dataclass(frozen=True, eq=False)
+class Standardised:
+    """Mean outcome under each treatment, the reference first, with the covariance of the means."""
+
+    treatments: tuple[str, ...]
+    means: FloatVector
+    covariance: FloatMatrix
+
+    def logs(self) -> Standardised:
+        """On the log scale."""
+        rate = 1 / self.means
+        return self._turned(np.log(self.means), rate)
+
+    def logits(self) -> Standardised:
+        """On the logit scale."""
+        rate = 1 / (self.means * (1 - self.means))
+        return self._turned(np.asarray(special.logit(self.means)), rate)
+
+    def _turned(self, values: FloatVector, rate: FloatVector) -> Standardised:
+        return Standardised(self.treatments, values, self.covariance * np.outer(rate, rate))
+
+    def pairs(self) -> list[tuple[str, float, float]]:
+        """Each treatment against the reference: words, difference, variance."""
+        V = self.covariance
+        return [
+            (
+                f"{self.treatments[i]} - {self.treatments[0]}",
+                float(self.means[i] - self.means[0]),
+                float(V[i, i] + V[0, 0] - 2 * V[0, i]),
+            )
+            for i in range(1, len(self.treatments))
+        ]
 
 
 def marginal_effects(
@@ -25,70 +66,94 @@ def marginal_effects(
     par: FloatVector,
     spread: FloatMatrix,
 ) -> dict[str, Quantity]:
-    """Marginal risks of each treatment, risk differences and odds ratios (log), by standardisation.
+    """Means of each treatment over persons and what they differ by, by standardisation.
 
-    Every row is given each treatment in turn; its probability is averaged over the distribution of
-    random effects and over rows. Standard errors by the delta method. Binary outcomes only: with a
-    log link a random intercept leaves ratios as they are.
+    Every row is given each treatment in turn; its mean is averaged over the distribution of random
+    effects and over rows. Standard errors by the delta method. Binary outcomes: risks, risk
+    differences and log odds ratios. Counts: rates and log rate ratios. Ordered categories: the
+    chance of lying above each cut, its differences and log odds ratios.
     """
     at = frame.design.position(frame.data.roles.treatment)
-    if not isinstance(family, Binomial) or at < 0 or frame.design.terms[at].kind != "factor":
+    if at < 0 or frame.design.terms[at].kind != "factor":
         return {}
-    design = frame.design
-    columns = design.columns_of(at)
-    levels = design.levels[at]
-    if len(columns) != len(levels) - 1:
+    if len(frame.design.columns_of(at)) != len(frame.design.levels[at]) - 1:
         return {}
-    reference = design.terms[at].reference or levels[0]
-    order = (reference, *(w for w in levels if w != reference))
-    base = design.X.copy()
-    base[:, columns] = 0.0
-    bare, weight = _distinct(base)
-    k = len(family.names)
-    m = sum(len(c.pairs) for c in components)
-    factors = [cholesky_factor(c, par[k:]) for c in components]
-    beta = par[k + m :]
-    value = np.empty(len(order))
-    slopes = np.empty((len(order), len(par) - k))
-    for i in range(len(order)):
-        X = bare.copy()
-        column = columns[i - 1] if i else -1
-        if i:
-            X[:, column] = 1.0
-        active = design.names[column] if i else ""
-        ways = [
-            np.array([float(t in ("(Intercept)", active)) for t in c.terms]) for c in components
-        ]
-        turned = [L.T @ z for L, z in zip(factors, ways, strict=True)]
-        sd = float(np.sqrt(sum(t @ t for t in turned)))
-        mean, steep, wide = _mean_risk(X @ beta, sd)
-        value[i] = weight @ mean / weight.sum()
-        slopes[i, m:] = (weight * steep) @ X / weight.sum()
-        pull = float(weight @ wide) / weight.sum() / sd if sd > 0 else 0.0
-        for c, z, t in zip(components, ways, turned, strict=True):
-            slopes[i, c.positions] = [pull * z[a] * t[b] for a, b in c.pairs]
-    V = slopes @ spread[k:, k:] @ slopes.T
-    method = "standardised over persons and rows; delta method"
+    frames = _Standardiser(frame, at, components, len(family.names), par, spread)
+    level = spec.level
     found: dict[str, Quantity] = {}
-    for i, name in enumerate(order):
-        found[f"risk {name}"] = _quantity(
-            f"risk {name}", f"Marginal risk, {name}", value[i], V[i, i], spec.level, method
-        )
-    odds = 1 / (value * (1 - value))
-    logit = special.logit(value)
-    for i in range(1, len(order)):
-        pair = f"{order[i]} - {reference}"
-        variance = V[i, i] + V[0, 0] - 2 * V[0, i]
-        found[f"rd {pair}"] = _quantity(
-            f"rd {pair}", f"Marginal risk difference, {pair}", value[i] - value[0], variance,
-            spec.level, method,
-        )  # fmt: skip
-        variance = V[i, i] * odds[i] ** 2 + V[0, 0] * odds[0] ** 2 - 2 * V[0, i] * odds[i] * odds[0]
-        found[f"log or {pair}"] = _quantity(
-            f"log or {pair}", f"Marginal log odds ratio, {pair}", logit[i] - logit[0], variance,
-            spec.level, method,
-        )  # fmt: skip
+    if isinstance(family, Binomial):
+        risks = frames.under(_mean_risk)
+        _add(found, "risk", "Marginal risk", risks, level, STANDARDISED)
+        _add_pairs(found, "rd", "Marginal risk difference", risks, level)
+        _add_pairs(found, "log or", "Marginal log odds ratio", risks.logits(), level)
+    elif isinstance(family, Ordinal):
+        for c, word in enumerate(family.levels[:-1]):
+            above = frames.under(_mean_risk, cut=c)
+            _add(found, f"above {word}", f"Marginal chance above {word}", above, level,
+                 STANDARDISED)  # fmt: skip
+            _add_pairs(found, f"rd above {word}", f"Difference of chances above {word}", above,
+                       level)  # fmt: skip
+            _add_pairs(found, f"log or above {word}", f"Marginal log odds ratio above {word}",
+                       above.logits(), level)  # fmt: skip
+    else:
+        rates = frames.under(_mean_rate)
+        _add(found, "rate", "Marginal rate", rates, level, PER_UNIT)
+        _add_pairs(found, "log rr", "Marginal log rate ratio", rates.logs(), level)
     return found
+
+
+class _Standardiser:
+    """Gives every row each treatment in turn."""
+
+    def __init__(
+        self,
+        frame: ModelFrame,
+        at: int,
+        components: tuple[Component, ...],
+        k: int,
+        par: FloatVector,
+        spread: FloatMatrix,
+    ) -> None:
+        design = frame.design
+        self.columns = design.columns_of(at)
+        levels = design.levels[at]
+        reference = design.terms[at].reference or levels[0]
+        self.treatments = (reference, *(w for w in levels if w != reference))
+        base = design.X.copy()
+        base[:, self.columns] = 0.0
+        self.bare, weight = _distinct(base)
+        self.weight = weight / weight.sum()
+        self.names, self.components, self.k = design.names, components, k
+        self.par, self.spread = par, spread
+        self.m = sum(len(c.pairs) for c in components)
+        self.factors = [cholesky_factor(c, par[k:]) for c in components]
+
+    def under(self, average: Average, cut: int = -1) -> Standardised:
+        """Means under each treatment; of lying above a cut where one is given."""
+        k, m = self.k, self.m
+        beta = self.par[k + m :]
+        means = np.empty(len(self.treatments))
+        slopes = np.zeros((len(self.treatments), len(self.par)))
+        threshold = float(self.par[cut]) if cut >= 0 else 0.0
+        for i in range(len(self.treatments)):
+            column = int(self.columns[i - 1]) if i else -1
+            X = self.bare.copy()
+            if i:
+                X[:, column] = 1.0
+            on = ("(Intercept)", self.names[column] if i else "")
+            ways = [np.array([float(t in on) for t in c.terms]) for c in self.components]
+            turned = [L.T @ z for L, z in zip(self.factors, ways, strict=True)]
+            sd = float(np.sqrt(sum(float(t @ t) for t in turned)))
+            mean, steep, wide = average(X @ beta - threshold, sd)
+            means[i] = self.weight @ mean
+            slopes[i, k + m :] = (self.weight * steep) @ X
+            if cut >= 0:
+                slopes[i, cut] = -float(self.weight @ steep)
+            pull = float(self.weight @ wide) / sd if sd > 0 else 0.0
+            for c, z, t in zip(self.components, ways, turned, strict=True):
+                places = slice(k + c.start, k + c.start + len(c.pairs))
+                slopes[i, places] = [pull * z[a] * t[b] for a, b in c.pairs]
+        return Standardised(self.treatments, means, slopes @ self.spread @ slopes.T)
 
 
 def cholesky_factor(c: Component, parameters: FloatVector) -> FloatMatrix:
@@ -114,6 +179,30 @@ def _mean_risk(eta: FloatVector, sd: float) -> tuple[FloatVector, FloatVector, F
     p = special.expit(eta[:, None] + sd * u)
     steep = p * (1 - p)
     return np.asarray(p @ density), np.asarray(steep @ density), np.asarray(steep @ (u * density))
+
+
+def _mean_rate(eta: FloatVector, sd: float) -> tuple[FloatVector, FloatVector, FloatVector]:
+    """Average of exp(eta + sd·u), which is exp(eta + sd²/2), and its slopes."""
+    mean = np.exp(np.minimum(eta + sd**2 / 2, 700.0))
+    return mean, mean, sd * mean
+
+
+def _add(
+    found: dict[str, Quantity], key: str, title: str, s: Standardised, level: float, method: str
+) -> None:
+    for i, name in enumerate(s.treatments):
+        here = f"{key} {name}"
+        found[here] = _quantity(
+            here, f"{title}, {name}", s.means[i], s.covariance[i, i], level, method
+        )
+
+
+def _add_pairs(
+    found: dict[str, Quantity], key: str, title: str, s: Standardised, level: float
+) -> None:
+    for pair, value, variance in s.pairs():
+        here = f"{key} {pair}"
+        found[here] = _quantity(here, f"{title}, {pair}", value, variance, level, STANDARDISED)
 
 
 def _quantity(

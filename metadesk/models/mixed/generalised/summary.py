@@ -67,7 +67,9 @@ def summarise(
     notes = [*notes, *_notes(problem, likelihood, peak, boundary)]
     extra = _own_quantities(problem.family, psi, spread[:k, :k])
     extra.update(
-        marginal_effects(spec, frame, problem.family, problem.components, peak.par, spread)
+        marginal_effects(
+            spec, frame, likelihood.persons.family, problem.components, peak.par, spread
+        )
     )
     ratios = _treatment_ratios(table)
     return MixedResult(
