@@ -11,7 +11,7 @@ from metadesk.models.mixed.generalised.quadrature import Persons
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 
-def fit_alike(persons: Persons, stop: Stop | None = None) -> Peak:
+def fit_alike(persons: Persons, stop: Stop | None = None, tolerance: float = 1e-9) -> Peak:
     """Maximum likelihood of the family's own parameters and the fixed effects, nothing random."""
     P, f = persons, persons.family
     k, p = len(f.names), P.X.shape[1]
@@ -43,4 +43,4 @@ def fit_alike(persons: Persons, stop: Stop | None = None) -> Peak:
         return H
 
     start = np.concatenate([f.start(), np.zeros(p)])
-    return newton(evaluate, curvature, start, most=30, tolerance=1e-9, stop=stop)
+    return newton(evaluate, curvature, start, most=50, tolerance=tolerance, stop=stop)

@@ -320,4 +320,4 @@ def _climbed(likelihood: ConditionalLikelihood, penalise: bool, free: list[int])
     if not free:
         value, score = evaluate(np.zeros(0))
         return Peak(np.zeros(0), value, score, np.zeros((0, 0)), 0, True)
-    return newton(evaluate, curvature, np.zeros(len(free)))
+    return newton(evaluate, curvature, np.zeros(len(free)), tolerance=1e-18)
