@@ -11,6 +11,9 @@ from pathlib import Path
 
 from metadesk.errors import FileProblem
 
+FORBIDDEN = '<>:"/\\|?*'
+LONGEST_NAME = 200  # bytes; systems allow 255, and endings are added
+
 
 def save_atomically(path: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a temporary file beside ``path``, then put it in the place of ``path``.
@@ -30,10 +33,10 @@ def save_atomically(path: Path, write: Callable[[Path], None]) -> Path:
         With what stood in the way and what would mend it.
     """
     path = Path(path)
-    if path.is_dir():
-        raise FileProblem(f"'{path}' is a folder. Choose a file name inside it.")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise FileProblem(why_not_saved(path, PermissionError(errno.EACCES, "write-protected")))
+    try:
+        _check_place(path)
+    except OSError as problem:
+        raise FileProblem(why_not_saved(path, problem)) from problem
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(
@@ -54,6 +57,27 @@ def save_atomically(path: Path, write: Callable[[Path], None]) -> Path:
     return path
 
 
+def _check_place(path: Path) -> None:
+    """Refuse a folder and a file that may not be replaced."""
+    if path.is_dir():
+        raise FileProblem(f"'{path}' is a folder. Choose a file name inside it.")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise FileProblem(why_not_saved(path, PermissionError(errno.EACCES, "write-protected")))
+
+
+def name_problem(name: str) -> str:
+    """Why a name cannot be that of a file on every system, '' if it can."""
+    forbidden = sorted({mark for mark in name if mark in FORBIDDEN or ord(mark) < 32})
+    if forbidden:
+        shown = " ".join(mark for mark in forbidden if ord(mark) >= 32) or "line breaks"
+        return f"The name of a file cannot hold {shown}; choose another name."
+    if not name.strip(" ."):
+        return "The name of the file is missing; type one."
+    if len(name.encode("utf-8")) > LONGEST_NAME:
+        return "The name of the file is too long; choose a shorter one."
+    return ""
+
+
 def save_bytes(path: Path, content: bytes) -> Path:
     """Save ``content`` at ``path``, whole or not at all."""
 
@@ -67,6 +91,8 @@ def why_not_saved(path: Path, problem: OSError) -> str:
     """Say why a file could not be saved and what would help."""
     if isinstance(problem, FileNotFoundError) and not path.parent.exists():
         return f"'{path.name}' was not saved: the folder '{path.parent}' does not exist."
+    if problem.errno == errno.ENAMETOOLONG:
+        return f"'{path.name[:40]}…' was not saved: its name is too long. Choose a shorter one."
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"'{path.name}' was not saved: there is no space left in '{path.parent}'. "

@@ -64,3 +64,10 @@ def test_a_saved_file_can_be_read_by_others_as_any_new_file(tmp_path):
     saved.chmod(0o600)
     save_bytes(saved, b"again")
     assert saved.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_that_is_too_long_is_said_to_be():
+    from pathlib import Path
+
+    with pytest.raises(FileProblem, match="its name is too long"):
+        save_bytes(Path("/tmp") / ("x" * 300 + ".txt"), b"one")

@@ -67,10 +67,10 @@ def add_worksheet(book: Workbook, table: StudyTable, title: str) -> None:
         if text and not style and not text.startswith(READ_AS_MORE):
             return text
         made = WriteOnlyCell(sheet, number)
+        if style:
+            made.style = style  # first: it would take the quote prefix of the text away
         if number is None:
             put_text(made, text)
-        if style:
-            made.style = style
         return made
 
     sheet.append([cell(column.name, HEADER) for column in table.columns])

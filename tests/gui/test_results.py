@@ -237,3 +237,34 @@ def test_words_can_be_read_on_every_ground(tones):
     for words in ("text", "muted", "accent", "caution", "strong", "good"):
         for ground in ("window", "base", "raised"):
             assert _contrast(getattr(tones, words), getattr(tones, ground)) >= 4.5, (words, ground)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "words"),
+    [
+        ("", "results", "Choose a folder"),
+        (".", "a/b", "cannot hold /"),
+        (".", "what?", "cannot hold ?"),
+        (".", "..", "is missing"),
+        (".", "x" * 300, "too long"),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_said_before_anything_is_written(
+    dialog, tmp_path, monkeypatch, folder, name, words
+):
+    monkeypatch.chdir(tmp_path)
+    dialog.show()
+    dialog.folder.setText(folder and str(tmp_path))
+    dialog.name.setText(name)
+    assert words in dialog.findChild(QWidget, "exportFiles").text()
+    assert not dialog.findChild(QWidget, "exportGo").isEnabled()
+    dialog.export()
+    assert words in dialog.findChild(QWidget, "exportProblem").text()
+    assert not list(tmp_path.glob("*results*"))
+
+
+def test_a_thai_name_is_a_name(dialog, qtbot, tmp_path):
+    dialog.name.setText("ผลลัพธ์")
+    with qtbot.waitSignal(dialog.exported, timeout=30_000):
+        dialog.export()
+    assert (tmp_path / "ผลลัพธ์.xlsx").is_file()

@@ -299,3 +299,18 @@ def test_a_spreadsheet_that_keeps_fifteen_digits_changes_nothing(tmp_path) -> No
     again = read_project(path)
     assert again.sheets[0].table == table
     assert again.remark == ""
+
+
+def test_headers_and_rows_left_out_stay_text_too(tmp_path):
+    from metadesk.analysis.presets import default_spec
+
+    table = replace(
+        make_table({"=Study": ["+Ada", "-Bea"], "@n": [1, 2]}, {"=Study": "study"}),
+        excluded={0: "old"},
+    )
+    path = tmp_path / "p.xlsx"
+    write_project(Project((ProjectSheet(table, default_spec(), {}),)), path)
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    cells = [sheet[place] for place in ("A1", "B1", "A2", "A3")]
+    assert [c.value for c in cells] == ["=Study", "@n", "+Ada", "-Bea"]
+    assert all(c.data_type == "s" and c.quotePrefix for c in cells)

@@ -26,6 +26,7 @@ from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
 from metadesk.numerics.progress import Progress
 from metadesk.resources import resource_dir
+from metadesk.saving import name_problem
 
 
 class ExportDialog(QDialog):
@@ -199,6 +200,9 @@ class ExportDialog(QDialog):
         order = ExportOrder(
             self.choice, session.any_result, self._plot, dict(session.figure_options(self._plot))
         )
+        if wrong := self._wrong():
+            self._say(wrong)
+            return
         self._remember(order.choice)
         self._problem.hide()
 
@@ -206,6 +210,12 @@ class ExportDialog(QDialog):
             return write_export(order, progress)
 
         self._lane.start(work)
+
+    def _wrong(self) -> str:
+        """What is wrong with folder or name, '' if nothing is."""
+        if not self.folder.text().strip():
+            return self.tr("Choose a folder for the results.")
+        return name_problem(self.choice.name)
 
     def reject(self) -> None:
         """Close; what is being written is called off."""
@@ -227,9 +237,10 @@ class ExportDialog(QDialog):
             self.folder.setText(folder)
 
     def _show_files(self) -> None:
-        files = self.choice.files(self._plot)
+        wrong = self._wrong()
+        files = () if wrong else self.choice.files(self._plot)
         there = [path for path in files if path.exists()]
-        words = ", ".join(path.name for path in files) or self.tr("Nothing is chosen.")
+        words = ", ".join(path.name for path in files) or wrong or self.tr("Nothing is chosen.")
         if there:
             words += "\n" + self.tr("Replaces what is there: {0}").format(
                 ", ".join(path.name for path in there)
