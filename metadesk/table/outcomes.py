@@ -6,7 +6,7 @@ them. A column in which every study words its one outcome in its own way does no
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -39,8 +39,22 @@ class Outcomes:
         return max(self.rows, key=lambda name: self.rows[name]) if self.divide else ""
 
 
+_RECENT: deque[tuple[StudyTable, Outcomes]] = deque(maxlen=4)
+"""Tables are never changed, and after each edit several panels ask about the same one."""
+
+
 def outcomes_of(table: StudyTable) -> Outcomes:
-    """Read the outcomes of a sheet; capitals and outer spaces make no difference."""
+    """The outcomes of a sheet; capitals and outer spaces make no difference."""
+    for known, outcomes in tuple(_RECENT):
+        if known is table:
+            return outcomes
+    outcomes = _read(table)
+    _RECENT.append((table, outcomes))
+    return outcomes
+
+
+def _read(table: StudyTable) -> Outcomes:
+    """Read the outcomes from the column that names them."""
     column = table.with_role("outcome")
     if column is None:
         return Outcomes()
