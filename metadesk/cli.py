@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from metadesk import __version__
 from metadesk.errors import MetadeskError, SpecProblem
-from metadesk.listing import list_catalogue
+from metadesk.listing import LISTED, list_catalogue
 
 if TYPE_CHECKING:
     from metadesk.analysis.spec import AnalysisSpec
@@ -61,7 +61,7 @@ def _parser() -> Words:
     tasks = parser.add_subparsers(required=True, metavar="analyse | list")
     _analyse_words(tasks.add_parser("analyse", help="analyse a workbook and write the results"))
     listing = tasks.add_parser("list", help="list what metadesk can do")
-    listing.add_argument("what", choices=["measures", "models", "checks", "plots", "presets"])
+    listing.add_argument("what", choices=LISTED)
     listing.set_defaults(task=lambda asked: list_catalogue(asked.what))
     return parser
 
@@ -118,6 +118,11 @@ def _analyse_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--route", action="append", default=[], metavar="STUDY=WAY",
         help="how a row's effect is worked out, such as 'Chen 2011=est_ci' ('!est_ci' refuses it)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--adjust", action="append", default=[], metavar="STUDY=WHAT[,NAME=VALUE,…]",
+        help="change a row first, such as 'Chen 2011=cluster,cluster_size=20,icc=0.05'; several "
+        "rows with ';' between, '*' for all ('metadesk list adjustments')",
     )  # fmt: skip
     parser.add_argument(
         "--exclude", action="append", default=[], metavar="STUDY=REASON", help="leave a study out"
@@ -339,6 +344,7 @@ def _with_questions(asked: argparse.Namespace, spec: AnalysisSpec) -> AnalysisSp
     plain["test_together"] = [*plain["test_together"], *sets]
     places = [_typed(_pairs(words.split(","), "--predict")) for words in asked.predict]
     plain["predict_at"] = [*plain["predict_at"], *places]
+    plain["adjustments"] = [*plain["adjustments"], *map(_adjustment, asked.adjust)]
     for words in asked.compare:
         model, *options = words.split(",")
         given = _typed(_pairs(options, "--compare"))
@@ -346,6 +352,14 @@ def _with_questions(asked: argparse.Namespace, spec: AnalysisSpec) -> AnalysisSp
                   "scale": spec.scale}  # fmt: skip
         plain["compare"] = [*plain["compare"], beside]
     return type(spec).from_plain(plain)
+
+
+def _adjustment(words: str) -> dict[str, Any]:
+    """What '--adjust' says of rows: studies, what to do, and its numbers."""
+    ((rows, what),) = _pairs([words], "--adjust").items()
+    key, *numbers = what.split(",")
+    named = [row.strip() for row in rows.split(";")]
+    return {"do": key.strip(), "rows": named, **_typed(_pairs(numbers, "--adjust"))}
 
 
 def _require_moderators(model: str) -> None:
@@ -419,8 +433,6 @@ def _without(table: StudyTable, excluded: dict[str, str]) -> StudyTable:
 
 def _by_row(table: StudyTable, said: dict[str, str]) -> dict[int, str]:
     """What was said of studies, by the ids of their rows."""
-    labels = dict(zip(table.labels(), table.row_ids, strict=True))
-    for study in said:
-        if study not in labels:
-            raise SpecProblem(f"There is no study '{study}'; the sheet has {', '.join(labels)}.")
-    return {labels[study]: word for study, word in said.items()}
+    from metadesk.analysis.adjusting import rows_named
+
+    return {row: word for study, word in said.items() for row in rows_named(table, study)}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from metadesk.effects.adjustments import Adjustment
     from metadesk.options import Option
+
+LISTED = ("measures", "models", "adjustments", "conversions", "checks", "plots", "presets")
 
 
 def list_catalogue(what: str) -> int:
@@ -50,6 +54,16 @@ def _option_words(option: Option) -> str:
     return f"{option.name}={'true|false' if option.kind == 'flag' else 'number'}"
 
 
+def _parameters(adjustment: Adjustment) -> str:
+    """The parameters of an adjustment: ' cluster_size=Mean cluster size m'."""
+    told = [f"{name}={words}" for name, words in adjustment.parameters.items()]
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def _from_to(inputs: Sequence[str], outputs: Sequence[str], source: str) -> str:
+    return f"{' '.join(inputs)} → {' '.join(outputs)} ({source})"
+
+
 def _entries(what: str) -> list[tuple[str, str, str]]:
     match what:
         case "models":
@@ -57,6 +71,23 @@ def _entries(what: str) -> list[tuple[str, str, str]]:
             from metadesk.models.mixed.catalogue import TRIAL_MODELS
 
             return [(m.key, m.title, m.sentence) for m in (*MODELS, *TRIAL_MODELS)]
+        case "adjustments":
+            from metadesk.effects.adjustments import ADJUSTMENTS
+            from metadesk.effects.combining import COMBINATIONS
+
+            told = [(a.key, a.title, f"{a.sentence}{_parameters(a)}") for a in ADJUSTMENTS]
+            return [*told, *((c.key, c.title, c.sentence) for c in COMBINATIONS)]
+        case "conversions":
+            from metadesk.effects.conversions.steps import STEPS
+
+            return [
+                (
+                    s.key,
+                    s.title,
+                    f"{' '.join(s.inputs)} → {' '.join(s.outputs)} ({s.citation.short})",
+                )
+                for s in STEPS
+            ]
         case "plots":
             from metadesk.plots import PLOTS
 

@@ -10,18 +10,28 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from metadesk.analysis.adjusting import adjusted
 from metadesk.analysis.dependence import combined
 from metadesk.analysis.display import data_columns
 from metadesk.analysis.lacking import NO_ROUTE, in_sheets_words
-from metadesk.analysis.result import DataColumn, StudyResult
+from metadesk.analysis.result import DataColumn, StepCell, StudyResult, StudyStep
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.suggest import suggest_measure
 from metadesk.analysis.wording import filled
 from metadesk.effects import MEASURES, EffectSizes, compute
 from metadesk.errors import DataProblem, SpecProblem
 from metadesk.numerics.types import FloatVector
-from metadesk.table import NOT_A_STUDY, ROLES, UNIQUE_EXCEPT, StudyTable, TableColumn, is_missing
+from metadesk.table import (
+    NOT_A_STUDY,
+    ROLES,
+    UNIQUE_EXCEPT,
+    KeptStep,
+    StudyTable,
+    TableColumn,
+    is_missing,
+)
 from metadesk.table.outcomes import Outcomes, chosen_outcome, outcomes_of
+from metadesk.table.steps import in_force
 
 EMPTY_ROW = "This row is empty."
 NO_EFFECT = "No measure fits the columns of this sheet yet."
@@ -89,6 +99,7 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
     table : StudyTable
         The sheet; excluded rows get an effect too, so that a figure can show them greyed.
     """
+    table = adjusted(table, spec.adjustments, spec.roles)
     bound = bound_columns(spec, table)
     named = as_bound(table, bound)
     outcomes = outcomes_of(named)
@@ -151,6 +162,7 @@ def _rows(table: StudyTable, bound: Mapping[str, TableColumn]) -> tuple[StudyRes
     year = table.texts(bound["year"]) if "year" in bound else ("",) * n
     labels, belongs = table.labels(), table.study_words()
     empty = [all(is_missing(column.cells[i]) for column in table.columns) for i in range(n)]
+    steps = _steps(table)
     rows = []
     for i, row_id in enumerate(table.row_ids):
         reason = table.excluded.get(row_id)
@@ -165,6 +177,7 @@ def _rows(table: StudyTable, bound: Mapping[str, TableColumn]) -> tuple[StudyRes
                 year=year[i].strip(),
                 study=study[i].strip(),
                 belongs=belongs[i],
+                steps=steps.get(row_id, ()),
             )
         )
     return tuple(rows)
@@ -211,6 +224,39 @@ def _set_aside(
             row = replace(row, used=False, reason=NO_OUTCOME)
         done.append(row)
     return tuple(done)
+
+
+def _steps(table: StudyTable) -> dict[int, tuple[StudyStep, ...]]:
+    """What was done to the cells of each row, in the words of the sheet."""
+    if not table.steps:
+        return {}
+    columns = {column.id: column for column in table.columns}
+    holding = in_force(table)
+    found = {}
+    for row_id, steps in table.steps.items():
+        told = []
+        for step in steps:
+            cells = tuple(
+                StepCell(
+                    columns[c.column_id].name,
+                    columns[c.column_id].role or "",
+                    c.before,
+                    c.after,
+                    _holds(holding.get((row_id, c.column_id)), step),
+                )
+                for c in step.cells
+                if c.column_id in columns
+            )
+            told.append(
+                StudyStep(step.key, step.title, step.parameters, step.citation, cells, step.told)
+            )
+        found[row_id] = tuple(told)
+    return found
+
+
+def _holds(last: KeptStep | None, step: KeptStep) -> bool:
+    """Whether a step's cell is still its own, or that of a later step that built on it."""
+    return last is not None and last.id >= step.id
 
 
 def _with_effects(

@@ -21,8 +21,47 @@ from metadesk.models import FitResult, Omnibus
 from metadesk.models.meta.design import Design
 from metadesk.models.meta.permutation import PermutationTest
 from metadesk.models.meta.subgroups import SubgroupAnalysis
+from metadesk.table import Value
+from metadesk.table.steps import written
 
 RESULT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StepCell:
+    """A cell that a step wrote; ``holds`` is false where somebody typed over it since."""
+
+    column: str
+    role: str
+    before: Value
+    after: Value
+    holds: bool = True
+
+
+@dataclass(frozen=True)
+class StudyStep:
+    """A step that was done to the cells of a row and is kept with it."""
+
+    key: str
+    title: str
+    parameters: tuple[tuple[str, Value], ...] = ()
+    citation: str = ""
+    cells: tuple[StepCell, ...] = ()
+    told: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What was done, with what, and what it made of the cells."""
+        cells = [
+            f"{c.column}: {written(c.before)} → {written(c.after)}"
+            + ("" if c.holds else " (typed over since)")
+            for c in self.cells
+        ]
+        head = self.title
+        if self.parameters:
+            said = ", ".join(f"{words} {written(value)}" for words, value in self.parameters)
+            head = f"{head} ({said})"
+        return " ".join(filter(None, (f"{head}: {'; '.join(cells)}.", *self.told, self.citation)))
 
 
 @dataclass(frozen=True)
@@ -37,7 +76,7 @@ class StudyResult:
     effect beside it. ``fitted`` is what the main model expects of the study from its moderators,
     ``blup`` its best prediction of the study's true effect, with standard error ``blup_se``; both
     are on the analysis scale, NaN where the model has none. ``belongs`` names the study (or
-    cluster) that the row is part of.
+    cluster) that the row is part of, ``steps`` what was done to its cells.
     """
 
     row_id: int
@@ -64,6 +103,7 @@ class StudyResult:
     year: str = ""
     study: str = ""
     belongs: str = ""
+    steps: tuple[StudyStep, ...] = ()
 
     @property
     def listed(self) -> bool:

@@ -53,7 +53,9 @@ class AnalysisSpec:
     ``routes`` maps a row id to the route a person chose for it ('!key': a refused one).
     ``dependence`` says what to do with several effects of one study (see
     :class:`metadesk.analysis.dependence.Dependence`), ``plain`` which baseline risk or scale the
-    plain numbers are about (see :class:`metadesk.analysis.plain.PlainChoice`).
+    plain numbers are about (see :class:`metadesk.analysis.plain.PlainChoice`). ``adjustments``
+    lists what is done to rows before their effects are worked out (see
+    :func:`metadesk.analysis.adjusting.adjusted`); what was done in the sheet itself stands there.
     """
 
     kind: ClassVar[str] = "studies"
@@ -74,6 +76,7 @@ class AnalysisSpec:
     permutations: int = 0
     tests: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     test_together: tuple[tuple[str, ...], ...] = ()
+    adjustments: tuple[Mapping[str, Any], ...] = ()
     routes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     dependence: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     plain: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
@@ -94,9 +97,9 @@ class AnalysisSpec:
             if isinstance(value, Labels):
                 value = {g.name: getattr(value, g.name) for g in fields(value)}
             elif isinstance(value, tuple):
-                value = [list(one) if isinstance(one, tuple) else dict(one) for one in value]
+                value = [list(one) if isinstance(one, tuple) else _block(one) for one in value]
             elif isinstance(value, Mapping):
-                value = {str(k): list(v) if isinstance(v, tuple) else v for k, v in value.items()}
+                value = _block(value)
             plain[f.name] = value
         return plain
 
@@ -133,6 +136,7 @@ class AnalysisSpec:
         if values.get("subgroup_tau2", "separate") not in ("separate", "common"):
             raise SpecProblem("'subgroup_tau2' in the spec is separate or common.")
         values["compare"] = tuple(_other_model(one) for one in values.get("compare", ()))
+        values["adjustments"] = tuple(_adjustment(one) for one in values.get("adjustments", ()))
         values["predict_at"] = tuple(_place(one) for one in values.get("predict_at", ()))
         together = values.get("test_together", ())
         values["test_together"] = tuple(_tested_together(one) for one in together)
@@ -153,11 +157,16 @@ class AnalysisSpec:
         return cls(**values)
 
 
+def _block(value: Mapping[Any, Any]) -> dict[str, Any]:
+    """A block of names and values as JSON can hold it."""
+    return {str(k): list(v) if isinstance(v, tuple) else v for k, v in value.items()}
+
+
 WORDS = (
     "measure", "model", "moderators", "scale", "outcome", "subgroup", "subgroup_tau2", "sheet",
     "preset",
 )  # fmt: skip
-LISTS = ("compare", "predict_at", "test_together")
+LISTS = ("compare", "predict_at", "test_together", "adjustments")
 
 
 def _check_kinds(values: Mapping[str, Any]) -> None:
@@ -211,6 +220,21 @@ def _tested_together(given: Any) -> tuple[str, ...]:
             'tested together, such as [["ablat", "factor(alloc)"]].'
         )
     return tuple(given)
+
+
+def _adjustment(given: Any) -> Mapping[str, Any]:
+    rows = given.get("rows", ()) if isinstance(given, Mapping) else None
+    numbers = (
+        [v for k, v in given.items() if k not in ("do", "rows")] if rows is not None else [None]
+    )
+    told = all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers)
+    if rows is None or "do" not in given or not isinstance(rows, list | tuple) or not told:
+        raise SpecProblem(
+            "'adjustments' in the spec is a list, each with 'do', where wanted 'rows' (a list of "
+            'studies), and numbers, such as {"do": "cluster", "rows": ["Chen 2011"], '
+            '"cluster_size": 20, "icc": 0.05}.'
+        )
+    return {**given, "rows": tuple(str(row) for row in rows)} if "rows" in given else dict(given)
 
 
 def _place(given: Any) -> Mapping[str, Any]:

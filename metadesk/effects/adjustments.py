@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from metadesk.catalogue import Catalogue
+from metadesk.effects.conversions.crossover import final_sd, sd_of_change
 from metadesk.effects.conversions.groups import RAO_SCOTT, design_effect
 from metadesk.effects.estimates import HANDBOOK
+from metadesk.effects.sources import ELBOURNE
 from metadesk.errors import SpecProblem
 from metadesk.references import Reference
 
@@ -165,6 +167,51 @@ def _turn_scale(values: Values, p: Values) -> Changed:
     return changed
 
 
+def _correlation(p: Values) -> float:
+    if not -1.0 < p["r"] < 1.0:
+        raise SpecProblem(f"A correlation must lie strictly between −1 and 1, not {p['r']:g}.")
+    return p["r"]
+
+
+def _from_baseline(values: Values, p: Values) -> Changed:
+    """Change scores of each group: m − m_b and √(s² + s_b² − 2·r·s·s_b) (Handbook 6.5.2.8)."""
+    r, changed = _correlation(p), Changed()
+    for arm in "12":
+        m, sd, mb, sdb = f"m{arm}i", f"sd{arm}i", f"mb{arm}i", f"sdb{arm}i"
+        if m in values and mb in values:
+            changed[m] = values[m] - values[mb]
+        if sd in values and sdb in values:
+            changed[sd] = float(sd_of_change(values[sd], values[sdb], r))
+    if not changed:
+        raise SpecProblem(
+            "The row has no values at baseline; give their columns the roles of baseline means and "
+            "SDs."
+        )
+    return changed
+
+
+def _to_final(values: Values, p: Values) -> Changed:
+    """Final values again; of the two SDs that may have been, the larger one."""
+    r, changed = _correlation(p), Changed()
+    for arm in "12":
+        m, sd, mb, sdb = f"m{arm}i", f"sd{arm}i", f"mb{arm}i", f"sdb{arm}i"
+        if m in values and mb in values:
+            changed[m] = values[m] + values[mb]
+        if sd in values and sdb in values:
+            changed[sd] = float(final_sd(values[sdb], values[sd], r))
+    return changed
+
+
+def _assume(values: Values, p: Values) -> Changed:
+    """Fill in the correlation where the paper told none."""
+    r = _correlation(p)
+    return {} if "ri" in values else {"ri": r}
+
+
+def _forget(values: Values, p: Values) -> Changed:
+    return {"ri": float("nan")} if values.get("ri") == p["r"] else {}
+
+
 ADJUSTMENTS: Catalogue[Adjustment] = Catalogue("adjustment")
 ADJUSTMENTS.add(
     Adjustment(
@@ -191,5 +238,15 @@ ADJUSTMENTS.add(
         "turn", "Scale the other way round",
         "Means change their sign, so that higher means the same in every study.",
         {}, HANDBOOK, _turn_scale, _turn_scale,
+    ),
+    Adjustment(
+        "change", "Change from baseline",
+        "Final means and SDs become those of the change since baseline.",
+        {"r": "Correlation of baseline and final values"}, HANDBOOK, _from_baseline, _to_final,
+    ),
+    Adjustment(
+        "correlation", "Assumed correlation",
+        "Rows of crossover and before-after studies that tell no correlation get this one.",
+        {"r": "Correlation of the two conditions"}, ELBOURNE, _assume, _forget,
     ),
 )  # fmt: skip

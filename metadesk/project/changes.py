@@ -171,6 +171,7 @@ def _merged(
         table.name,
         table.source,
         table.remarks,
+        MappingProxyType({r: steps for r, steps in table.steps.items() if r in set(row_ids)}),
     )
     return merged, changes
 

@@ -16,7 +16,7 @@ from metadesk.analysis.presets import default_spec
 from metadesk.analysis.trial_spec import AnySpec, spec_from_plain
 from metadesk.errors import FileProblem, SpecProblem
 from metadesk.project.project import PROJECT_VERSION, Project, ProjectSheet, Source
-from metadesk.table import ROLES, StudyTable, TableColumn
+from metadesk.table import ROLES, KeptStep, StudyTable, TableColumn, Value, WrittenCell
 
 Plain = dict[str, Any]
 Migration = Callable[[Plain], Plain]
@@ -115,6 +115,10 @@ def _sheet_plain(sheet: ProjectSheet) -> Plain:
         "remarks": list(table.remarks),
         "row_ids": list(table.row_ids),
         "excluded": {str(row_id): reason for row_id, reason in table.excluded.items()},
+        "steps": {
+            str(row_id): [_step_plain(step) for step in steps]
+            for row_id, steps in table.steps.items()
+        },
         "columns": [
             {
                 "id": column.id,
@@ -140,19 +144,58 @@ def _sheet_from(plain: Plain) -> tuple[ProjectSheet, str]:
     excluded = {int(row_id): str(reason) for row_id, reason in plain["excluded"].items()}
     if not excluded.keys() <= set(row_ids):
         raise ValueError("a row that is not there is excluded")
+    steps = {  # sheets that were saved before steps were kept have none
+        int(row_id): tuple(_step_from(step) for step in of_row)
+        for row_id, of_row in plain.get("steps", {}).items()
+    }
+    if not steps.keys() <= set(row_ids):
+        raise ValueError("a row that is not there has a step")
     table = StudyTable(
         columns, row_ids, MappingProxyType(excluded), str(plain["name"]), str(plain["source"]),
-        tuple(str(remark) for remark in plain.get("remarks", ())),
+        tuple(str(remark) for remark in plain.get("remarks", ())), MappingProxyType(steps),
     )  # fmt: skip
     spec, remark = _spec_from(plain, table.name)
     figures = {str(plot): _tupled(chosen) for plot, chosen in plain["figures"].items()}
     return ProjectSheet(table, spec, figures), remark
 
 
+def _step_plain(step: KeptStep) -> Plain:
+    return {
+        "id": step.id,
+        "key": step.key,
+        "title": step.title,
+        "parameters": [list(pair) for pair in step.parameters],
+        "citation": step.citation,
+        "cells": [[c.column_id, c.before, c.after, c.typed] for c in step.cells],
+        "told": list(step.told),
+        "left_out": list(step.left_out),
+    }
+
+
+def _step_from(plain: Plain) -> KeptStep:
+    return KeptStep(
+        int(plain["id"]),
+        str(plain["key"]),
+        str(plain["title"]),
+        tuple((str(words), _cell(value)) for words, value in plain["parameters"]),
+        str(plain["citation"]),
+        tuple(
+            WrittenCell(int(column_id), _cell(before), _cell(after), bool(typed))
+            for column_id, before, after, typed in plain["cells"]
+        ),
+        tuple(str(sentence) for sentence in plain["told"]),
+        tuple(int(row_id) for row_id in plain["left_out"]),
+    )
+
+
+def _cell(value: Any) -> Value:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ValueError("a cell holds neither text nor a number")
+
+
 def _column_from(plain: Plain) -> TableColumn:
-    cells = tuple(plain["cells"])
-    if not all(cell is None or isinstance(cell, str | int | float) for cell in cells):
-        raise ValueError("a cell holds neither text nor a number")
+    cells = tuple(_cell(value) for value in plain["cells"])
     role = plain["role"] if plain["role"] in ROLES else None
     return TableColumn(int(plain["id"]), str(plain["name"]), cells, role, bool(plain["guessed"]))
 

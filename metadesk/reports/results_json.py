@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from metadesk.analysis.result import AnalysisResult, StudyResult
+from metadesk.analysis.result import AnalysisResult, StudyResult, StudyStep
 from metadesk.document import Note, Table
 from metadesk.models import FitResult
 from metadesk.reports.methods import methods_text
@@ -150,9 +150,35 @@ def _study(result: AnalysisResult, i: int, study: StudyResult) -> dict[str, Any]
         "blup_se": study.blup_se,
         "route": study.route,
         "route_title": study.route_title,
+        **_way(result, study),
         "notes": list(study.notes),
+        "steps": [_step(step) for step in study.steps],
         "data": {column.key: column.values[i] for column in result.data_columns},
     }
+
+
+def _way(result: AnalysisResult, study: StudyResult) -> dict[str, Any]:
+    """The source of a row's way to its effect, and the roles whose cells it read."""
+    if not study.route:
+        return {"route_source": "", "route_roles": []}
+    route = result.family.route(study.route)
+    cited = route.citation or result.family.citation
+    return {"route_source": cited.full, "route_roles": list(route.roles)}
+
+
+def _step(step: StudyStep) -> dict[str, Any]:
+    return {
+        "key": step.key,
+        "title": step.title,
+        "parameters": [{"title": words, "value": value} for words, value in step.parameters],
+        "source": step.citation,
+        "cells": [
+            {"column": c.column, "role": c.role, "before": c.before, "after": c.after,
+             "holds": c.holds}
+            for c in step.cells
+        ],
+        "told": list(step.told),
+    }  # fmt: skip
 
 
 def _table(table: Table) -> dict[str, Any]:

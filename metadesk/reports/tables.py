@@ -101,8 +101,14 @@ def study_table(result: AnalysisResult) -> Table:
         Column("route", "Worked out from"),
         Column("reason", "Why left out"),
         Column("notes", "Notes"),
+        Column("route_source", "Source of the conversion"),
     )
-    rows = tuple(_study(result, i, study) for i, study in enumerate(result.studies) if study.listed)
+    shown = [(i, study) for i, study in enumerate(result.studies) if study.listed]
+    rows = tuple(_study(result, i, study) for i, study in shown)
+    if any(study.steps for study in result.studies):
+        columns = (*columns, Column("steps", "Done to its cells"))
+        told = (" ".join(step.sentence for step in study.steps) for _, study in shown)
+        rows = tuple((*row, words or None) for row, words in zip(rows, told, strict=True))
     return Table("Studies", columns, rows, key="studies")
 
 
@@ -198,4 +204,13 @@ def _study(result: AnalysisResult, i: int, study: StudyResult) -> tuple[Cell, ..
         study.route_title or None,
         study.reason or None,
         " ".join(study.notes) or None,
+        _conversion_source(result, study),
     )
+
+
+def _conversion_source(result: AnalysisResult, study: StudyResult) -> str | None:
+    """Where the way of a row comes from, if it converts what the paper told."""
+    if not study.route:
+        return None
+    cited = result.family.route(study.route).citation
+    return None if cited is None else cited.full

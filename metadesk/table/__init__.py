@@ -22,8 +22,10 @@ from metadesk.table.edits import (
     SetExcluded,
     SetRole,
     SetRoles,
+    SetSteps,
 )
 from metadesk.table.roles import ROLES, UNIQUE_EXCEPT, Role
+from metadesk.table.steps import KeptStep, WrittenCell
 from metadesk.table.table import NOT_A_STUDY, StudyTable, TableColumn, make_table, shown
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Edit",
     "InsertColumns",
     "InsertRows",
+    "KeptStep",
     "Parsed",
     "RemoveColumns",
     "RemoveRows",
@@ -44,9 +47,11 @@ __all__ = [
     "SetExcluded",
     "SetRole",
     "SetRoles",
+    "SetSteps",
     "StudyTable",
     "TableColumn",
     "Value",
+    "WrittenCell",
     "how_read",
     "is_missing",
     "make_table",

@@ -7,7 +7,7 @@ by their stable ids and belongs to the table it was made for (or to one that it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from metadesk.errors import DataProblem
 from metadesk.table.cells import Value
 from metadesk.table.roles import ROLES, UNIQUE_EXCEPT
+from metadesk.table.steps import RowSteps
 from metadesk.table.table import StudyTable, TableColumn
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class Row:
     id: int
     cells: tuple[Value, ...] = ()
     excluded: str | None = None
+    steps: RowSteps = ()
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,13 @@ class InsertRows:
             new = [row.cells[at] if row.cells else None for row in self.rows]
             columns.append(replace(column, cells=_woven(column.cells, places, new)))
         reasons = {row.id: row.excluded for row in self.rows if row.excluded is not None}
+        steps = {row.id: row.steps for row in self.rows if row.steps}
         made = replace(
             table,
             columns=tuple(columns),
             row_ids=ids,
             excluded=_frozen({**table.excluded, **reasons}),
+            steps=_frozen({**table.steps, **steps}) if steps else table.steps,
         )
         return made, RemoveRows(tuple(row.id for row in self.rows), self.title)
 
@@ -110,7 +114,13 @@ class RemoveRows:
         _positions(table, self.row_ids)
         gone = set(self.row_ids)
         taken = tuple(
-            Row(at, row_id, tuple(c.cells[at] for c in table.columns), table.excluded.get(row_id))
+            Row(
+                at,
+                row_id,
+                tuple(c.cells[at] for c in table.columns),
+                table.excluded.get(row_id),
+                table.steps.get(row_id, ()),
+            )
             for at, row_id in enumerate(table.row_ids)
             if row_id in gone
         )
@@ -121,7 +131,8 @@ class RemoveRows:
                 replace(c, cells=tuple([c.cells[at] for at in keep])) for c in table.columns
             ),
             row_ids=tuple(table.row_ids[at] for at in keep),
-            excluded=_frozen({r: why for r, why in table.excluded.items() if r not in gone}),
+            excluded=_without(table.excluded, gone),
+            steps=_without(table.steps, gone),
         )
         return made, InsertRows(taken, self.title)
 
@@ -257,6 +268,25 @@ class SetReasons:
 
 
 @dataclass(frozen=True)
+class SetSteps:
+    """Set the steps that are kept with rows, each as (row id, its steps in their order)."""
+
+    steps: tuple[tuple[int, RowSteps], ...]
+    title: str = "Keep a step"
+
+    def apply(self, table: StudyTable) -> tuple[StudyTable, Edit]:
+        """Set the steps as given."""
+        _positions(table, {row_id for row_id, _ in self.steps})
+        kept, before = dict(table.steps), []
+        for row_id, steps in self.steps:
+            before.append((row_id, kept.pop(row_id, ())))
+            if steps:
+                kept[row_id] = steps
+        made = replace(table, steps=_frozen(kept))
+        return made, SetSteps(tuple(reversed(before)), self.title)
+
+
+@dataclass(frozen=True)
 class ReplaceTable:
     """Put another table in this one's place (a sheet read again, a table sorted)."""
 
@@ -306,6 +336,11 @@ def _woven(old: Sequence[T], places: Sequence[int], new: Sequence[T]) -> tuple[T
     return tuple(woven)
 
 
-def _frozen(reasons: Mapping[int, str]) -> Mapping[int, str]:
+def _frozen(marks: Mapping[int, T]) -> Mapping[int, T]:
     """A mapping that nobody can change behind the table's back."""
-    return MappingProxyType(dict(reasons))
+    return MappingProxyType(dict(marks))
+
+
+def _without(marks: Mapping[int, T], gone: Collection[int]) -> Mapping[int, T]:
+    """What is said of rows, without that of the rows that go."""
+    return _frozen({row_id: mark for row_id, mark in marks.items() if row_id not in gone})

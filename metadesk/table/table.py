@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from metadesk.table.cells import Value, number_in
 from metadesk.table.roles import ROLES
+from metadesk.table.steps import RowSteps
 
 if TYPE_CHECKING:
     from metadesk.numerics.types import FloatVector
@@ -26,6 +27,7 @@ NOT_A_STUDY = frozenset({SUBTOTAL_ROW, NOTE_ROW, HEADER_ROW, HEADING_ROW})
 """Reasons with which a reader leaves out rows that are no studies; figures need not show them."""
 
 NO_MARKS: Mapping[int, str] = MappingProxyType({})
+NO_STEPS: Mapping[int, RowSteps] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,10 @@ class TableColumn:
 class StudyTable:
     """Columns of equal length with stable row ids.
 
-    ``excluded`` maps a row id to the reason for which a person left the row out. ``name`` is the
-    sheet's, ``source`` the file it came from (for the report only). ``remarks`` are sentences on
-    how the file was read that a person should know (hidden rows, a decimal comma).
+    ``excluded`` maps a row id to the reason for which a person left the row out, ``steps`` one to
+    the steps that were done to the row's cells. ``name`` is the sheet's, ``source`` the file it
+    came from (for the report only). ``remarks`` are sentences on how the file was read that a
+    person should know (hidden rows, a decimal comma).
     """
 
     columns: tuple[TableColumn, ...] = ()
@@ -54,6 +57,7 @@ class StudyTable:
     name: str = "Sheet"
     source: str = ""
     remarks: tuple[str, ...] = ()
+    steps: Mapping[int, RowSteps] = field(default_factory=lambda: NO_STEPS)
 
     def __post_init__(self) -> None:
         for column in self.columns:
@@ -155,8 +159,9 @@ class StudyTable:
 
     @property
     def next_column_id(self) -> int:
-        """An id that no column of this table has."""
-        return max((column.id for column in self.columns), default=-1) + 1
+        """An id that no column of this table has, nor one that a kept step remembers."""
+        remembered = (c.column_id for of in self.steps.values() for step in of for c in step.cells)
+        return max((*(column.id for column in self.columns), *remembered), default=-1) + 1
 
     def with_columns(self, columns: Iterable[TableColumn]) -> StudyTable:
         """The same rows with other columns."""

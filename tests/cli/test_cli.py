@@ -300,3 +300,31 @@ def test_compound_cells_are_split_when_asked_and_named_when_not(tmp_path, capsys
         capsys, *words[1:], "--split", "OR"
     )
     assert "cannot be split" in refused(capsys, *words[1:], "--split", "Study")
+
+
+def test_rows_can_be_adjusted_first(tmp_path, capsys):
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(
+        "Study,ai,n1i,ci,n2i\nChen,12,60,18,58\nDiaz,6,40,10,50\nDiaz,3,30,10,50\n",
+        encoding="utf-8",
+    )
+    words = ["analyse", str(sheet), "--measure", "OR", "--out", str(tmp_path / "out")]
+    words += ["--adjust", "Chen=cluster,cluster_size=21,icc=0.05", "--adjust", "Diaz=combine1"]
+    assert main(words) == 0
+    (found,) = (tmp_path / "out").glob("*.json")
+    studies = json.loads(found.read_text(encoding="utf-8"))["studies"]
+    assert studies[0]["data"]["n1i"] == 30
+    assert studies[0]["steps"][0]["key"] == "cluster"
+    assert studies[1]["data"]["ai"] == 9
+    assert studies[2]["reason"] == "Combined with row 2"
+    assert main([*words[:-4], "--adjust", "Chen=cluster,icc=0.05"]) == 2
+    assert "needs cluster_size" in capsys.readouterr().err
+
+
+def test_adjustments_and_conversions_are_listed(capsys):
+    assert main(["list", "adjustments"]) == 0
+    said = capsys.readouterr().out
+    assert "cluster_size=Mean cluster size m" in said
+    assert "combine1" in said
+    assert main(["list", "conversions"]) == 0
+    assert "se1i n1i → sd1i" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from metadesk.errors import SpecProblem
 ROW = {
     "ai": 12.0, "n1i": 60.0, "ci": 18.0, "n2i": 58.0, "m1i": 4.0, "sd1i": 2.0, "q1_1i": 3.0,
     "q3_1i": 5.0, "m2i": 3.0, "sd2i": 1.5, "yi": 0.4, "sei": 0.2, "vi": 0.04, "est": 1.5,
-    "lower": 1.0, "upper": 2.25,
+    "lower": 1.0, "upper": 2.25, "mb1i": 6.0, "sdb1i": 2.2, "mb2i": 6.1, "sdb2i": 1.6,
 }  # fmt: skip
 PARAMETERS = {
     "cluster": {"cluster_size": 21, "icc": 0.05},
@@ -20,6 +20,8 @@ PARAMETERS = {
     "unit": {"factor": 10},
     "swap": {"ratio": 1},
     "turn": {},
+    "change": {"r": 0.5},
+    "correlation": {"r": 0.5},
 }
 
 
@@ -30,6 +32,7 @@ def test_an_adjustment_can_be_taken_back(key):
     assert after != ROW
     before = {**after, **adjustment.undone(after, **given)}
     assert {r: before[r] for r in ROW} == pytest.approx(ROW)
+    assert {r for r in before if not np.isnan(before[r])} == set(ROW)
 
 
 def test_clusters_make_a_trial_smaller():
@@ -55,6 +58,21 @@ def test_swapped_groups_turn_the_effect():
 def test_a_turned_scale_keeps_its_quartiles_in_order():
     got = ADJUSTMENTS["turn"].apply(ROW)
     assert got["q1_1i"] < got["q3_1i"]
+
+
+def test_change_scores_come_from_baseline_final_and_correlation():
+    got = ADJUSTMENTS["change"].apply(ROW, r=0.5)
+    assert (got["m1i"], got["m2i"]) == pytest.approx((-2.0, -3.1))
+    assert got["sd1i"] == pytest.approx((4 + 4.84 - 2 * 0.5 * 2 * 2.2) ** 0.5)
+    with pytest.raises(SpecProblem, match="no values at baseline"):
+        ADJUSTMENTS["change"].apply({"m1i": 4.0, "sd1i": 2.0}, r=0.5)
+    with pytest.raises(SpecProblem, match="strictly between"):
+        ADJUSTMENTS["change"].apply(ROW, r=1)
+
+
+def test_a_correlation_is_assumed_only_where_none_was_told():
+    assert ADJUSTMENTS["correlation"].apply({"m1i": 4.0}, r=0.5) == {"ri": 0.5}
+    assert ADJUSTMENTS["correlation"].apply({"ri": 0.7}, r=0.5) == {}
 
 
 def test_impossible_parameters_are_refused():

@@ -11,7 +11,14 @@ from metadesk.analysis.presets import PRESETS, default_spec
 from metadesk.analysis.spec import Labels
 from metadesk.analysis.trial_spec import TrialSpec
 from metadesk.project import Project, ProjectSheet, Source
-from metadesk.table import ROLES, StudyTable, TableColumn, make_table
+from metadesk.table import (
+    ROLES,
+    KeptStep,
+    StudyTable,
+    TableColumn,
+    WrittenCell,
+    make_table,
+)
 
 AWKWARD = (
     "=1+1", "+49", "-x", "@SUM(A1)", "=HYPERLINK(\"a\")", "_x0041_", " outer ", "NR", "#DIV/0!",
@@ -21,6 +28,22 @@ numbers = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False)
 texts = st.text(max_size=12) | st.sampled_from(AWKWARD)
 values = st.none() | texts | numbers | st.booleans()
 names = st.text(min_size=1, max_size=12).filter(str.strip)
+
+
+@st.composite
+def steps(draw) -> KeptStep:
+    """Any step that may be kept with a row."""
+    cells = st.builds(WrittenCell, st.integers(0, 12), values, values, st.booleans())
+    return KeptStep(
+        draw(st.integers(0, 99)),
+        draw(texts),
+        draw(texts),
+        tuple(draw(st.lists(st.tuples(texts, values), max_size=2))),
+        draw(texts),
+        tuple(draw(st.lists(cells, max_size=3))),
+        tuple(draw(st.lists(texts, max_size=2))),
+        tuple(draw(st.lists(st.integers(0, 9), max_size=2))),
+    )
 
 
 @st.composite
@@ -42,8 +65,15 @@ def tables(draw, name: str | None = None) -> StudyTable:
     )
     left_out = draw(st.sets(st.sampled_from(row_ids))) if row_ids else set()
     reasons = {row_id: draw(texts) for row_id in left_out}
+    stepped = draw(st.sets(st.sampled_from(row_ids))) if row_ids else set()
+    kept = {row_id: tuple(draw(st.lists(steps(), min_size=1, max_size=2))) for row_id in stepped}
     return StudyTable(
-        columns, tuple(row_ids), MappingProxyType(reasons), name or draw(texts), draw(texts)
+        columns,
+        tuple(row_ids),
+        MappingProxyType(reasons),
+        name or draw(texts),
+        draw(texts),
+        MappingProxyType(kept),
     )
 
 

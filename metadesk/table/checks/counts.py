@@ -34,10 +34,13 @@ def negative_count(look: Look) -> Iterator[Problem]:
 
 
 def fractional_count(look: Look) -> Iterator[Problem]:
-    """Counts that are not whole: a continuity correction already added, or a percentage."""
+    """Counts that are not whole: a continuity correction already added, or a percentage.
+
+    What a step of ours made of a count (a part of a shared control group) is as it shall be.
+    """
     for role in _counts("count", "size"):
         for row, value in look.filled(role):
-            if value >= 0 and value != round(value):
+            if value >= 0 and value != round(value) and not look.step(row, role):
                 said = f"{called(role)}, {number(value)}, is not a whole number."
                 remedy = (
                     "Enter the count itself: without an added 0.5, not a percentage, and thousands "

@@ -82,6 +82,8 @@ def same_control(look: Look) -> Iterator[Problem]:
     for roles in _ARMS:
         groups: dict[tuple[str, str, tuple[float, ...]], list[int]] = {}
         for row, values in look.together(*roles):
+            if look.step(row, "n2i") == "shared_control":
+                continue  # each row has its part of the group already
             named = _has_label(look, row)
             study = _LETTER.sub("", _spelling(look.labels[row]).whole) if named else ""
             groups.setdefault((look.outcome(row), study, values), []).append(row)

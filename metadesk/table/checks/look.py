@@ -11,6 +11,7 @@ from typing import Literal
 
 from metadesk.table.cells import Value, is_missing, number_in
 from metadesk.table.roles import ROLES
+from metadesk.table.steps import KeptStep, in_force
 from metadesk.table.table import StudyTable, TableColumn, shown
 
 Severity = Literal["error", "warning", "note"]
@@ -94,6 +95,18 @@ class Look:
             values = tuple(of_role[row] for of_role in numbers)
             if not any(math.isnan(value) for value in values):
                 yield row, values
+
+    @cached_property
+    def _stepped(self) -> dict[tuple[int, int], KeptStep]:
+        return in_force(self.table) if self.table.steps else {}
+
+    def step(self, row: int, role: str) -> str:
+        """The kind of step whose number stands in a cell, '' where a person typed it."""
+        column = self.table.with_role(role)
+        if column is None or not self._stepped:
+            return ""
+        found = self._stepped.get((self.table.row_ids[row], column.id))
+        return "" if found is None else found.key
 
     def where(self, row: int) -> str:
         """How a sentence names a row: 'Row 7 (Chen 2011)'."""
