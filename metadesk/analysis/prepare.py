@@ -243,6 +243,7 @@ def _steps(table: StudyTable) -> dict[int, tuple[StudyStep, ...]]:
                     c.before,
                     c.after,
                     _holds(holding.get((row_id, c.column_id)), step),
+                    c.how,
                 )
                 for c in step.cells
                 if c.column_id in columns

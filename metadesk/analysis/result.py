@@ -29,13 +29,17 @@ RESULT_VERSION = 1
 
 @dataclass(frozen=True)
 class StepCell:
-    """A cell that a step wrote; ``holds`` is false where somebody typed over it since."""
+    """A cell that a step wrote; ``holds`` is false where somebody typed over it since.
+
+    ``how`` says how the value followed from others, '' where the step's name says it.
+    """
 
     column: str
     role: str
     before: Value
     after: Value
     holds: bool = True
+    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ class StudyStep:
         if self.parameters:
             said = ", ".join(f"{words} {written(value)}" for words, value in self.parameters)
             head = f"{head} ({said})"
-        return " ".join(filter(None, (f"{head}: {'; '.join(cells)}.", *self.told, self.citation)))
+        how = dict.fromkeys(c.how for c in self.cells)
+        parts = (f"{head}: {'; '.join(cells)}.", *self.told, *how, self.citation)
+        return " ".join(filter(None, parts))
 
 
 @dataclass(frozen=True)

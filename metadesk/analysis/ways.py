@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metadesk.analysis.prepare import Prepared
+from metadesk.analysis.prepare import Prepared, bound_columns
 from metadesk.effects import MEASURES, Route, compute
 from metadesk.effects.calculator import calculate
 from metadesk.effects.rescue import Rescue, missing_values
@@ -99,12 +99,7 @@ def _steps(measure: str, route: Route, values: Mapping[str, float]) -> tuple[str
     found = calculate(measure, {role: values[role] for role in route.roles})
     if len(found.solutions) != 1:
         return ()
-    said, needed = [], set(wanted)
-    for taken in reversed(found.solutions[0].taken):
-        if needed & set(taken.outputs):
-            said.append(taken.sentence)
-            needed |= set(taken.inputs)
-    return tuple(reversed(said))
+    return tuple(taken.sentence for taken in found.solutions[0].leading_to(wanted))
 
 
 def steps_taken(prepared: Prepared, row: int) -> tuple[str, ...]:
@@ -126,6 +121,22 @@ def mark_of(measure: str, key: str) -> str:
         return APPROXIMATE
     told = route.source == "test" or (route.source == "estimate" and key not in AS_IT_STANDS)
     return CONVERTED if told or any(r.startswith(CONVERTED_ROLES) for r in route.roles) else ""
+
+
+def columns_read(prepared: Prepared, route: str) -> frozenset[int]:
+    """Columns that a converting way reads, by their ids; empty for a way that takes what stands."""
+    if not mark_of(prepared.measure, route):
+        return frozenset()
+    roles = MEASURES[prepared.measure].route(route).roles
+    bound = bound_columns(prepared.spec, prepared.table)
+    return frozenset(bound[role].id for role in roles if role in bound)
+
+
+def source_of_way(measure: str, key: str) -> str:
+    """What a way takes and where it comes from, in one line."""
+    route = MEASURES[measure].route(key)
+    cited = route.citation or MEASURES[measure].citation
+    return f"{route.title} ({cited.short})"
 
 
 def rescues_of(prepared: Prepared, row: int) -> tuple[Rescue, ...]:

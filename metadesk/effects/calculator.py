@@ -6,7 +6,7 @@ branches, and the person is asked which one it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from metadesk.effects.compute import compute
 from metadesk.effects.conversions.steps import Settings, Step, steps_for
 from metadesk.effects.measures import MEASURES
+from metadesk.table.roles import ROLES
 
 # Roles that steps may pass through although no route of the measure asks for them.
 _HELPING = frozenset(
@@ -35,10 +36,17 @@ class Taken:
 
     @property
     def sentence(self) -> str:
-        """What was worked out from what."""
-        out = ", ".join(f"{role} = {x:.6g}" for role, x in self.outputs.items())
-        came = ", ".join(f"{role} {x:.6g}" for role, x in self.inputs.items())
-        return f"{out}: {self.step.title} ({came})."
+        """What was worked out, and from what, in words."""
+        out = ", ".join(f"{x:.6g}" for x in self.outputs.values())
+        came = ", ".join(f"{_words(role)} {x:.6g}" for role, x in self.inputs.items())
+        title = self.step.title
+        return f"{title[:1].upper()}{title[1:]}: {out} (from {came})."
+
+
+def _words(role: str) -> str:
+    """A role within a sentence; the step's own title tells which group it is about."""
+    title = ROLES[role].title.removesuffix(", treated").removesuffix(", control").split(" (")[0]
+    return title if title[:2].isupper() else f"{title[:1].lower()}{title[1:]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +69,15 @@ class Solution:
     def derived(self) -> dict[str, float]:
         """The values that were worked out, in the order in which they followed."""
         return {role: x for step in self.taken for role, x in step.outputs.items()}
+
+    def leading_to(self, roles: Collection[str]) -> tuple[Taken, ...]:
+        """The steps behind the values of these roles, in the order in which they were taken."""
+        needed, found = set(roles), []
+        for taken in reversed(self.taken):
+            if needed & set(taken.outputs):
+                found.append(taken)
+                needed |= set(taken.inputs)
+        return tuple(reversed(found))
 
 
 @dataclass(frozen=True, eq=False)

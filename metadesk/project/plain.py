@@ -166,7 +166,7 @@ def _step_plain(step: KeptStep) -> Plain:
         "title": step.title,
         "parameters": [list(pair) for pair in step.parameters],
         "citation": step.citation,
-        "cells": [[c.column_id, c.before, c.after, c.typed] for c in step.cells],
+        "cells": [[c.column_id, c.before, c.after, c.typed, c.how] for c in step.cells],
         "told": list(step.told),
         "left_out": list(step.left_out),
     }
@@ -180,8 +180,8 @@ def _step_from(plain: Plain) -> KeptStep:
         tuple((str(words), _cell(value)) for words, value in plain["parameters"]),
         str(plain["citation"]),
         tuple(
-            WrittenCell(int(column_id), _cell(before), _cell(after), bool(typed))
-            for column_id, before, after, typed in plain["cells"]
+            WrittenCell(int(column_id), _cell(before), _cell(after), bool(typed), str(how))
+            for column_id, before, after, typed, how in plain["cells"]
         ),
         tuple(str(sentence) for sentence in plain["told"]),
         tuple(int(row_id) for row_id in plain["left_out"]),

@@ -174,7 +174,7 @@ def _step(step: StudyStep) -> dict[str, Any]:
         "source": step.citation,
         "cells": [
             {"column": c.column, "role": c.role, "before": c.before, "after": c.after,
-             "holds": c.holds}
+             "holds": c.holds, "how": c.how}
             for c in step.cells
         ],
         "told": list(step.told),

@@ -34,13 +34,14 @@ from metadesk.table.table import StudyTable, TableColumn
 class RowWriting:
     """What a step writes into one row: values by role, ``None`` to empty the cell.
 
-    ``typed`` names the roles whose values a person gave; ``told`` says how the others followed;
-    ``left_out`` are the rows that this one now stands for.
+    ``typed`` names the roles whose values a person gave; ``how`` says by role how others followed;
+    ``told`` is what else is to be said; ``left_out`` are the rows that this one now stands for.
     """
 
     row_id: int
     values: Mapping[str, float | None]
     typed: frozenset[str] = frozenset()
+    how: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     told: tuple[str, ...] = ()
     left_out: tuple[int, ...] = ()
 
@@ -116,7 +117,8 @@ def _written_cells(table: StudyTable, row: RowWriting) -> tuple[WrittenCell, ...
         column = table.with_role(role)
         value = _value(x)
         if column is not None and not _alike(column.cells[at], value):
-            found.append(WrittenCell(column.id, column.cells[at], value, role in row.typed))
+            typed, how = role in row.typed, row.how.get(role, "")
+            found.append(WrittenCell(column.id, column.cells[at], value, typed, how))
     return tuple(found)
 
 

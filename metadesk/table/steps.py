@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 class WrittenCell:
     """A cell that a step wrote, with what stood there before.
 
-    ``typed``: a person gave the value in a form; it was not worked out.
+    ``typed``: a person gave the value in a form; it was not worked out. ``how`` says in a sentence
+    how a value followed from others, where the step's name does not say it.
     """
 
     column_id: int
     before: Value
     after: Value
     typed: bool = False
+    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class KeptStep:
     cells : tuple of WrittenCell
         What it wrote into the row.
     told : tuple of str
-        How values followed from one another, one sentence each.
+        What else is to be said of it, one sentence each.
     left_out : tuple of int
         Ids of other rows that the step left out because this row now stands for them.
     """

@@ -33,7 +33,7 @@ names = st.text(min_size=1, max_size=12).filter(str.strip)
 @st.composite
 def steps(draw) -> KeptStep:
     """Any step that may be kept with a row."""
-    cells = st.builds(WrittenCell, st.integers(0, 12), values, values, st.booleans())
+    cells = st.builds(WrittenCell, st.integers(0, 12), values, values, st.booleans(), texts)
     return KeptStep(
         draw(st.integers(0, 99)),
         draw(texts),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -21,15 +20,17 @@ from PySide6.QtWidgets import (
 )
 
 from metadesk.errors import MetadeskError
-from metadesk.gui.effects.columns import write_row
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
-from metadesk.table import ROLES, number_in, parse_number
+from metadesk.table import Edit, StudyTable, parse_number
+from metadesk.table.steps import written
 
 if TYPE_CHECKING:
     from metadesk.effects.adjustments import Adjustment
+    from metadesk.effects.combining import Combination
 
-FIRST_GUESS = {"factor": "", "comparisons": "2", "icc": "0.05", "cluster_size": ""}
+FIRST_GUESS = {"comparisons": "2", "icc": "0.05", "r": "0.5"}
+MOST_CELLS = 12
 
 
 class AdjustRows(QDialog):
@@ -40,6 +41,7 @@ class AdjustRows(QDialog):
     ) -> None:
         super().__init__(parent)
         from metadesk.effects.adjustments import ADJUSTMENTS
+        from metadesk.effects.combining import COMBINATIONS
 
         self._session, self._row_ids = session, tuple(row_ids)
         self.setObjectName("adjustRows")
@@ -50,6 +52,9 @@ class AdjustRows(QDialog):
         self.chooser.setAccessibleName(self.tr("Adjustment"))
         for adjustment in ADJUSTMENTS:
             self.chooser.addItem(adjustment.title, adjustment.key)
+        self.chooser.insertSeparator(self.chooser.count())
+        for combination in COMBINATIONS:
+            self.chooser.addItem(combination.title, combination.key)
         self.sentence = QLabel(self)
         self.sentence.setWordWrap(True)
         set_role(self.sentence, "muted")
@@ -59,6 +64,7 @@ class AdjustRows(QDialog):
         self.preview.setObjectName("adjustPreview")
         self.preview.setWordWrap(True)
         self.preview.setTextFormat(Qt.TextFormat.RichText)
+        self.preview.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.take = QPushButton(self.tr("Adjust"), self)
         self.take.setObjectName("adjustTake")
         self.take.setDefault(True)
@@ -84,11 +90,18 @@ class AdjustRows(QDialog):
         self._choose()
 
     @property
-    def adjustment(self) -> Adjustment:
-        """The adjustment that is chosen."""
+    def adjustment(self) -> Adjustment | Combination:
+        """What is chosen to be done."""
         from metadesk.effects.adjustments import ADJUSTMENTS
+        from metadesk.effects.combining import COMBINATIONS
 
-        return ADJUSTMENTS[str(self.chooser.currentData())]
+        key = str(self.chooser.currentData())
+        return COMBINATIONS[key] if key in COMBINATIONS else ADJUSTMENTS[key]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What the chosen adjustment must be told, by name in words."""
+        return dict(getattr(self.adjustment, "parameters", {}))
 
     def _choose(self) -> None:
         while self.form.rowCount():
@@ -96,7 +109,7 @@ class AdjustRows(QDialog):
         self.lines = {}
         chosen = self.adjustment
         self.sentence.setText(f"{escape(chosen.sentence)} <i>{escape(chosen.citation.short)}</i>")
-        for name, words in chosen.parameters.items():
+        for name, words in self.parameters.items():
             line = QLineEdit(self._guess(name), self)
             line.setObjectName(f"adjust-{name}")
             line.setAccessibleName(words)
@@ -112,66 +125,77 @@ class AdjustRows(QDialog):
         effects = prepared.effects if prepared is not None else None
         return "1" if effects is not None and effects.scale.key == "log" else "0"
 
-    def changes(self) -> dict[tuple[int, str], float | None]:
-        """What would be written, by row and role.
+    def edit(self) -> Edit | None:
+        """What would be done to the sheet, None if nothing.
 
         Raises
         ------
         SpecProblem
-            If a parameter is missing or impossible.
+            If a parameter is missing or impossible, or the rows do not fit.
         """
-        parameters = {}
-        for name, line in self.lines.items():
-            parsed = parse_number(line.text())
-            if parsed is not None:
-                parameters[name] = parsed.value
-        cells: dict[tuple[int, str], float | None] = {}
-        for row_id in self._row_ids:
-            for role, x in self.adjustment.apply(self._values(row_id), **parameters).items():
-                cells[row_id, role] = None if math.isnan(x) else x
-        return cells
+        from metadesk.analysis.adjusting import adjusting
 
-    def _values(self, row_id: int) -> dict[str, float]:
-        table = self._session.table
-        at = table.row_position(row_id)
-        found = {c.role: number_in(c.cells[at]) for c in table.columns if c.role}
-        return {role: x for role, x in found.items() if not math.isnan(x)}
+        return adjusting(
+            self._session.table, self.adjustment.key, self._row_ids, self._given(self.lines)
+        )
+
+    def _given(self, lines: dict[str, QLineEdit]) -> dict[str, float]:
+        read = {name: parse_number(line.text()) for name, line in lines.items()}
+        return {name: parsed.value for name, parsed in read.items() if parsed is not None}
 
     def _show(self) -> None:
-        open_ = [
-            words
-            for name, words in self.adjustment.parameters.items()
-            if parse_number(self.lines[name].text()) is None
-        ]
-        if open_:
-            self.preview.setText(escape(self.tr("Fill in: {0}").format("; ".join(open_))))
-            self.take.setEnabled(False)
+        open_ = [w for name, w in self.parameters.items() if name not in self._given(self.lines)]
+        edit, said = None, self.tr("Fill in: {0}").format("; ".join(open_))
+        if not open_:
+            try:
+                edit = self.edit()
+                said = self.tr("Nothing would change in these rows.")
+            except MetadeskError as problem:
+                said = str(problem)
+        self.take.setEnabled(edit is not None)
+        if edit is None:
+            self.preview.setText(escape(said))
             return
-        try:
-            cells = self.changes()
-        except MetadeskError as problem:
-            self.preview.setText(escape(str(problem)))
-            self.take.setEnabled(False)
-            return
-        first = self._row_ids[0]
-        before = self._values(first)
+        after, _ = edit.apply(self._session.table)
+        self.preview.setText("<br>".join([*self._changes(after), *self._by_correlation()]))
+
+    def _changes(self, after: StudyTable) -> list[str]:
+        """The cells of the first row that changes, before and after."""
+        before = self._session.table.steps
+        row_id = next(r for r in self._row_ids if after.steps.get(r) != before.get(r))
+        columns = {column.id: column for column in after.columns}
+        cells = after.steps[row_id][-1].cells
         lines = [
-            f"{escape(ROLES[role].title)}: {before.get(role, math.nan):.6g} → <b>{_shown(x)}</b>"
-            for (row_id, role), x in cells.items()
-            if row_id == first and before.get(role) != x
+            f"{escape(columns[c.column_id].name)}: {escape(written(c.before))} → "
+            f"<b>{escape(written(c.after))}</b>"
+            for c in cells[:MOST_CELLS]
         ]
-        self.preview.setText("<br>".join(lines) or self.tr("Nothing would change in this row."))
-        self.take.setEnabled(bool(lines))
+        if len(cells) > MOST_CELLS:
+            lines.append(self.tr("and {0} more cells").format(len(cells) - MOST_CELLS))
+        more = len(self._row_ids) - 1
+        if more and "combine" not in self.adjustment.key:
+            lines.append(self.tr("and likewise in {0} more rows").format(more))
+        return lines
+
+    def _by_correlation(self) -> list[str]:
+        """What other correlations would make of the SDs, because papers seldom tell it."""
+        from metadesk.analysis.adjusting import values_of_row
+        from metadesk.effects.adjustments import ADJUSTMENTS
+        from metadesk.effects.conversions.crossover import SWEEP
+
+        if self.adjustment.key != "change":
+            return []
+        values = values_of_row(self._session.table, self._row_ids[0])
+        told = []
+        for r in SWEEP:
+            sds = ADJUSTMENTS["change"].apply(values, r=r)
+            pair = [f"{sds[role]:.4g}" for role in ("sd1i", "sd2i") if role in sds]
+            told.append(f"{r:g}: {', '.join(pair)}")
+        words = self.tr("SDs of the change with a correlation of {0}").format("; ".join(told))
+        return [f"<span style='color:{tones().muted}'>{escape(words)}</span>"]
 
     def _write(self) -> None:
-        title = self.tr("{0}: {1}").format(
-            self.adjustment.title, self._session.table.label(self._row_ids[0])
-        )
-        edit = write_row(self._session.table, self.changes(), title)
+        edit = self.edit()
         if edit is not None:
             self._session.apply(edit)
         self.accept()
-
-
-def _shown(x: float | None) -> str:
-    return "–" if x is None else f"{x:.6g}"

@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
 )
 
 from metadesk.document.numbers import fixed
-from metadesk.gui.effects.columns import write_row
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
 from metadesk.table import ROLES, number_in, parse_number, shown
+from metadesk.table.stepping import Doing, RowWriting, step_edit
 
 if TYPE_CHECKING:
     from metadesk.effects import Measure
@@ -302,17 +302,28 @@ class RowCalculator(QDialog):
     # ------------------------------------------------------------------ into the sheet
     def _write(self) -> None:
         known, found = self.known(), self.solution
-        cells: dict[tuple[int, str], float | None] = {
-            (self._row_id, role): None for role in self._before if role not in known
-        }
-        cells |= {(self._row_id, role): x for role, x in known.items()}
+        values: dict[str, float | None] = dict.fromkeys(r for r in self._before if r not in known)
+        values |= known
         route = self._route(found) if found is not None else None
-        if found is not None and route:
-            for role in self._roles_of(route):
-                if role in found.values and role not in known:
-                    cells[self._row_id, role] = found.values[role]
-        label = self._session.table.label(self._row_id)
-        edit = write_row(self._session.table, cells, self.tr("Row calculator, {0}").format(label))
+        derived = [
+            role
+            for role in (self._roles_of(route) if route else ())
+            if found is not None and role in found.values and role not in known
+        ]
+        values |= {role: found.values[role] for role in derived if found is not None}
+        taken = found.leading_to(derived) if found is not None else ()
+        doing = Doing(
+            "calculator",
+            self.tr("Row calculator"),
+            citation="; ".join(dict.fromkeys(step.step.citation.full for step in taken)),
+        )
+        typed = frozenset(values) - frozenset(derived)
+        how = {role: step.sentence for step in taken for role in step.outputs if role in derived}
+        between = [step.sentence for step in taken if not how.keys() & step.outputs.keys()]
+        row = RowWriting(self._row_id, values, typed, how, tuple(between))
+        table = self._session.table
+        title = self.tr("Row calculator, {0}").format(table.label(self._row_id))
+        edit = step_edit(table, doing, [row], title)
         if edit is not None:
             self._session.apply(edit)
         self.accept()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from metadesk.gui.sheet.menus import SEPARATOR, Line
 if TYPE_CHECKING:
     from metadesk.gui.session import Session
     from metadesk.gui.sheet.pane import SheetPane
+    from metadesk.table import StudyTable
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,39 @@ class EffectDesk(QObject):
             Line(self.tr("Which value would save this study?"), self.explain_row, "", self._lost()),
             Line(self.tr("Row calculator…"), self.calculate_row, "Ctrl+K", has),
             Line(self.tr("Adjust rows…"), self.adjust_rows, "", has),
+            *self._lines_back(),
         ]
+
+    def _lines_back(self) -> list[Line]:
+        """One line for each step of the selected rows that can be taken back."""
+        steps = steps_of(self._session.table, self._chosen_rows())
+        lines = []
+        for name, places in steps.items():
+            words = self.tr("Take back: {0}").format(name)
+            lines.append(Line(words, self._taker(places)))
+        return [SEPARATOR, *lines] if lines else []
+
+    def _taker(self, places: list[tuple[int, int]]) -> Callable[[], None]:
+        return lambda: self.take_back(places)
+
+    def take_back(self, places: Sequence[tuple[int, int]]) -> None:
+        """Take back steps, each given as (row id, step id), and say what stays as it was typed."""
+        from metadesk.errors import DataProblem
+        from metadesk.table.stepping import take_back
+
+        try:
+            taken = take_back(self._session.table, places)
+        except DataProblem as problem:
+            self._session.message.emit(str(problem))
+            return
+        self._session.apply(taken.edit)
+        if taken.said:
+            self._session.message.emit(" ".join(taken.said))
+
+    def _chosen_rows(self) -> list[int]:
+        """The ids of the selected rows."""
+        rows = (self._sheet.model.row_id(row) for row in self._sheet.cursor_.rows())
+        return [row_id for row_id in rows if row_id is not None]
 
     def has_studies(self) -> bool:
         """Whether the sheet in front holds studies, not the rows of one trial."""
@@ -111,6 +144,7 @@ class EffectDesk(QObject):
         window = RowWindow(self._session, row_id, self._window)
         window.cell_asked.connect(self.go_to_cell)
         window.calculator_asked.connect(self.calculate)
+        window.step_given_up.connect(lambda row, step: self.take_back([(row, step)]))
         return self._open(window)
 
     def calculate_row(self) -> QDialog | None:
@@ -129,8 +163,7 @@ class EffectDesk(QObject):
 
     def adjust_rows(self) -> QDialog | None:
         """Adjust the selected rows."""
-        rows = (self._sheet.model.row_id(row) for row in self._sheet.cursor_.rows())
-        row_ids = [row_id for row_id in rows if row_id is not None]
+        row_ids = self._chosen_rows()
         if not row_ids:
             self._say_no_row()
             return None
@@ -152,7 +185,7 @@ class EffectDesk(QObject):
 
     def go_to_cell(self, row_id: int, role: str) -> None:
         """Go to a row's cell of a role; a column is added where there is none."""
-        from metadesk.gui.effects.columns import columns_for
+        from metadesk.table.stepping import columns_for
 
         added = columns_for(self._session.table, [role])
         if added is not None:
@@ -168,3 +201,17 @@ class EffectDesk(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog
+
+
+def steps_of(table: StudyTable, row_ids: Sequence[int]) -> dict[str, list[tuple[int, int]]]:
+    """The steps of rows by their names, the latest first, each as (row id, step id).
+
+    Of several steps of one name in one row the latest comes first; it has to go before the others.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    steps = [(step, row_id) for row_id in row_ids for step in table.steps.get(row_id, ())]
+    for step, row_id in sorted(steps, key=lambda pair: -pair[0].id):
+        places = found.setdefault(step.name, [])
+        if row_id not in {row for row, _ in places}:
+            places.append((row_id, step.id))
+    return found

@@ -24,9 +24,11 @@ from PySide6.QtWidgets import (
 from metadesk.document.numbers import fixed
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
+from metadesk.table.steps import RowSteps, written
 
 if TYPE_CHECKING:
     from metadesk.analysis.prepare import Prepared
+    from metadesk.analysis.result import StudyResult, StudyStep
     from metadesk.analysis.ways import Way
     from metadesk.effects.rescue import Rescue
 
@@ -39,6 +41,7 @@ class RowWindow(QDialog):
 
     cell_asked = Signal(int, str)
     calculator_asked = Signal(int)
+    step_given_up = Signal(int, int)  # row id, step id
 
     def __init__(self, session: Session, row_id: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +68,7 @@ class RowWindow(QDialog):
         self.setStyleSheet(panel_css(tones()))
         self.resize(640, 600)
         session.prepared_changed.connect(self.refresh)
+        session.table_changed.connect(lambda _: self.refresh())
         self.refresh()
 
     def refresh(self) -> None:
@@ -115,6 +119,7 @@ class RowWindow(QDialog):
             column.addWidget(_words(said, ""))
         for note in study.notes:
             column.addWidget(_card(_words(escape(note), ""), "caution"))
+        self._add_steps(column, prepared.table.steps.get(self._row_id, ()), study)
         rescues = rescues_of(prepared, row)
         if rescues:
             self._add_rescues(column, rescues)
@@ -125,6 +130,29 @@ class RowWindow(QDialog):
             back = _button(self.tr("Let the program choose again"), "routeAutomatic")
             back.clicked.connect(lambda: self._choose(None))
             column.addWidget(back, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def _add_steps(self, column: QVBoxLayout, kept: RowSteps, study: StudyResult) -> None:
+        """What was done to the row's cells, each step with the way back."""
+        if not kept:
+            return
+        there = {step.id for step in self._session.table.steps.get(self._row_id, ())}
+        column.addWidget(_words(self.tr("Done to the cells of this row"), "heading"))
+        for step, told in zip(kept, study.steps, strict=True):
+            cells = [
+                f"{escape(c.column)}: {escape(written(c.before))} → "
+                f"<b>{escape(written(c.after))}</b>"
+                + ("" if c.holds else f" <i>{escape(self.tr('typed over since'))}</i>")
+                for c in told.cells
+            ]
+            lines = [f"<b>{escape(step.name)}</b>", "; ".join(cells), *map(escape, _told(told))]
+            lines.append(f"<span style='color:{tones().muted}'>{escape(step.citation)}</span>")
+            back = _button(self.tr("Take back"), f"step-{step.id}")
+            back.setEnabled(step.id in there)  # what a request asks for is not in the sheet
+            back.clicked.connect(self._giver(step.id))
+            column.addWidget(_card(_words("<br>".join(filter(None, lines)), ""), "note", back))
+
+    def _giver(self, step_id: int) -> Callable[[], None]:
+        return lambda: self.step_given_up.emit(self._row_id, step_id)
 
     def _add_rescues(self, column: QVBoxLayout, rescues: tuple[Rescue, ...]) -> None:
         column.addWidget(_words(self.tr("Which value would save this study?"), "heading"))
@@ -180,6 +208,11 @@ class RowWindow(QDialog):
     def _ask_calculator(self) -> None:
         self.calculator_asked.emit(self._row_id)
         self.accept()
+
+
+def _told(step: StudyStep) -> list[str]:
+    """What a step says besides its cells, each sentence once."""
+    return list(dict.fromkeys(filter(None, (*step.told, *(c.how for c in step.cells)))))
 
 
 def answer_words(effect: float, lower: float, upper: float) -> str:

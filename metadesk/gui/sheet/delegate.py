@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 from metadesk.gui.sheet.colours import SheetColours, sheet_colours
 from metadesk.gui.sheet.cursor import Cursor
 from metadesk.gui.sheet.grid import RIGHT, TICK, Index, SheetModel
+from metadesk.gui.sheet.origins import WRITTEN
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QAbstractItemModel
@@ -68,6 +69,9 @@ class CellDelegate(QStyledItemDelegate):
                 self._paint_tick(painter, rect, not model.is_excluded(row))
             else:
                 self._paint_text(painter, rect, row, section)
+        badge = model.badge(row, section)
+        if badge:
+            paint_badge(painter, rect, badge, colours)
         if problems:
             paint_corner(painter, rect, problems[0].severity, colours)
         if current == (row, section):
@@ -214,6 +218,26 @@ def _step_of(event: QKeyEvent) -> tuple[int, int] | None:
         case Qt.Key.Key_Down:
             return 1, 0
     return None
+
+
+def paint_badge(painter: QPainter, rect: QRect, badge: str, colours: SheetColours) -> None:
+    """Mark a cell in its lower left corner: full where a step wrote it, hollow where it was read.
+
+    Problems have the upper right corner; shape and place tell the marks apart without colours.
+    """
+    left, bottom = float(rect.left()), rect.bottom() + 1.0
+    size = CORNER if badge == WRITTEN else CORNER - 1.0
+    corner = [QPointF(left, bottom - size), QPointF(left, bottom), QPointF(left + size, bottom)]
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if badge == WRITTEN:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colours.current)
+        painter.drawPolygon(QPolygonF(corner))
+    else:
+        painter.setPen(QPen(colours.faint, 1.0))
+        painter.drawLine(corner[0], corner[2])
+    painter.restore()
 
 
 def paint_corner(painter: QPainter, rect: QRect, severity: str, colours: SheetColours) -> None:

@@ -28,6 +28,7 @@ from metadesk.gui.sheet.effect_text import (
     EffectTexts,
     effect_texts,
 )
+from metadesk.gui.sheet.origins import Origins
 from metadesk.table import (
     ROLES,
     Compound,
@@ -78,6 +79,7 @@ class SheetModel(QAbstractTableModel):
         super().__init__(parent)
         self.session = session
         self.opening = False  # another sheet comes to the front: the cursor begins anew
+        self.origins = Origins(self)
         self._hold(session.table)
         self._marks: dict[tuple[int, int], list[Problem]] = {}
         self._column_marks: dict[int, list[Problem]] = {}
@@ -102,6 +104,7 @@ class SheetModel(QAbstractTableModel):
         self._columns: list[TableColumn | None] = [None, *table.columns]
         self._columns += [None] * (self.first_effect + len(EFFECT_COLUMNS) - len(self._columns))
         self._roles = [ROLES[c.role] if c and c.role else None for c in self._columns]
+        self.origins.hold(table)
 
     def table_position(self, section: int) -> int | None:
         """Position in the table of a section; beyond the last column for an empty one."""
@@ -142,6 +145,13 @@ class SheetModel(QAbstractTableModel):
         if column is None or row_id is None:
             return []
         return self._marks.get((row_id, column.id), [])
+
+    def badge(self, row: int, section: int) -> str:
+        """The mark that tells where a cell's number comes from or goes to, '' for none."""
+        column, row_id = self.column_at(section), self.row_id(row)
+        if column is None or row_id is None:
+            return ""
+        return self.origins.badge(row_id, column.id, changed=row_id in self.session.touched)
 
     def problems_of_column(self, section: int) -> list[Problem]:
         """What is said of a whole column, the worst first."""
@@ -215,7 +225,7 @@ class SheetModel(QAbstractTableModel):
             return self.text(row, section)
         if role == ItemRole.TextAlignmentRole:
             return self.alignment(row, section)
-        if role == ItemRole.ToolTipRole:
+        if role in (ItemRole.ToolTipRole, ItemRole.AccessibleDescriptionRole):
             return self.tooltip(row, section)
         if role == ItemRole.CheckStateRole and section == TICK and row < self.n_rows:
             return Qt.CheckState.Unchecked if self.is_excluded(row) else Qt.CheckState.Checked
@@ -251,7 +261,14 @@ class SheetModel(QAbstractTableModel):
             return "\n".join(filter(None, (self.effect(row).tooltip, *self._steps(row), *said)))
         problems = self.problems_at(row, section)
         said = [" ".join(filter(None, (p.sentence, p.remedy))) for p in problems]
-        return "\n".join([*said, *self._reading(row, section)])
+        return "\n".join([*said, *self._reading(row, section), *self._origin(row, section)])
+
+    def _origin(self, row: int, section: int) -> list[str]:
+        """Which step wrote a cell, and which conversion read it."""
+        column, row_id = self.column_at(section), self.row_id(row)
+        if column is None or row_id is None:
+            return []
+        return self.origins.sentences(row_id, column.id, changed=row_id in self.session.touched)
 
     def _steps(self, row: int) -> list[str]:
         """The conversions behind an effect, for its tooltip."""
@@ -415,6 +432,9 @@ class SheetModel(QAbstractTableModel):
             if span is not None:
                 self._announce(*span, 1 + i, 1 + i)
         changed = {row_id for row_id, _ in set(old.excluded.items()) ^ set(new.excluded.items())}
+        changed |= {
+            r for r in old.steps.keys() | new.steps.keys() if old.steps.get(r) != new.steps.get(r)
+        }
         rows = [i for i, row_id in enumerate(new.row_ids) if row_id in changed] if changed else []
         if rows:
             self._announce(rows[0], rows[-1], 0, self.columnCount() - 1)
@@ -423,8 +443,11 @@ class SheetModel(QAbstractTableModel):
         before, prepared = self._prepared, self.session.prepared
         touched = self.session.touched
         changed = touched ^ self._touched
+        first = self.first_effect
         if prepared is not before:
             studies = {} if prepared is None else {s.row_id: s for s in prepared.studies}
+            if self.origins.take(prepared):
+                changed, first = frozenset(self.table.row_ids), 1
             if before is None or prepared is None or _headings(before) != _headings(prepared):
                 changed = frozenset(self.table.row_ids)
                 self._written = {}
@@ -439,7 +462,7 @@ class SheetModel(QAbstractTableModel):
         self._touched = touched
         rows = [i for i, row_id in enumerate(self.table.row_ids) if row_id in changed]
         if rows:
-            self._announce(rows[0], rows[-1], self.first_effect, self.columnCount() - 1)
+            self._announce(rows[0], rows[-1], first, self.columnCount() - 1)
 
     def _take_problems(self) -> None:
         before, self._marks, self._column_marks = self._marks, {}, {}
