@@ -105,7 +105,8 @@ def test_what_was_done_stands_in_json_and_in_the_table_of_studies(table):
     (step,) = to_plain(result)["studies"][0]["steps"]
     assert step["key"] == "cluster"
     assert step["source"].startswith("Rao & Scott")
-    assert {"column": "e", "role": "ai", "before": 12, "after": 6, "holds": True} in step["cells"]
+    cell = {"column": "e", "role": "ai", "before": 12, "after": 6, "holds": True, "how": ""}
+    assert cell in step["cells"]
     studies = study_table(result)
     assert studies.columns[-1].key == "steps"
     said = studies.rows[0][-1]

@@ -73,6 +73,7 @@ def tables(draw, name: str | None = None) -> StudyTable:
         MappingProxyType(reasons),
         name or draw(texts),
         draw(texts),
+        tuple(draw(st.lists(texts, max_size=2))),
         MappingProxyType(kept),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metadesk.errors import DataProblem
-from metadesk.table import KeptStep, SetCells, make_table, validate
+from metadesk.table import KeptStep, SetCells, make_table
 from metadesk.table.gestures import (
     insert_columns,
     remove_columns,
@@ -14,6 +14,7 @@ from metadesk.table.gestures import (
 )
 from metadesk.table.stepping import Doing, RowWriting, columns_for, step_edit, take_back
 from metadesk.table.steps import in_force
+from metadesk.table.validate import validate
 
 CLUSTER = Doing("cluster", "Cluster trial", {"m": 21, "ICC": 0.05}, "Rao & Scott (1992)")
 SHARE = Doing("shared_control", "Shared control", {"Comparisons": 2})
