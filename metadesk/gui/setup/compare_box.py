@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from metadesk.gui.session import Session
-from metadesk.gui.theme import icon, set_role, tones
+from metadesk.gui.setup.listed import listed
+from metadesk.gui.theme import set_role
 
 
 class CompareBox(QWidget):
@@ -51,25 +52,14 @@ class CompareBox(QWidget):
                 old.hide()
                 old.deleteLater()
         for i, one in enumerate(compare):
-            self._list.addWidget(self._row(i, str(one.get("label", one["model"]))))
-
-    def _row(self, i: int, label: str) -> QWidget:
-        frame = QWidget(self)
-        frame.setObjectName(f"compare{i}")
-        words = QLabel(label, frame)
-        words.setWordWrap(True)
-        remove = QToolButton(frame)
-        remove.setObjectName(f"compare{i}-remove")
-        remove.setAccessibleName(self.tr("Take {0} out").format(label))
-        remove.setToolTip(remove.accessibleName())
-        remove.setIcon(icon("close", tones().muted))
-        set_role(remove, "flat")
-        remove.clicked.connect(partial(self._remove, i))
-        row = QHBoxLayout(frame)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(words, 1)
-        row.addWidget(remove)
-        return frame
+            self._list.addWidget(
+                listed(
+                    str(one.get("label", one["model"])),
+                    f"compare{i}",
+                    partial(self._remove, i),
+                    self,
+                )
+            )
 
     def _this(self) -> dict[str, object]:
         from metadesk.analysis.fitting import model_label
@@ -92,7 +82,7 @@ class CompareBox(QWidget):
         title = self.tr("Into the comparison: {0}").format(self._this()["label"])
         self._session.set_spec(replace(spec, compare=(*spec.compare, self._this())), title)
 
-    def _remove(self, i: int, _checked: bool = False) -> None:
+    def _remove(self, i: int) -> None:
         spec = self._session.spec
         left = tuple(one for j, one in enumerate(spec.compare) if j != i)
         self._session.set_spec(replace(spec, compare=left), self.tr("Out of the comparison"))

@@ -7,18 +7,17 @@ from functools import partial
 
 from PySide6.QtWidgets import (
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from metadesk.errors import SpecProblem
 from metadesk.gui.session import Session
-from metadesk.gui.theme import icon, set_role, tones
+from metadesk.gui.setup.listed import listed
+from metadesk.gui.theme import set_role
 
 
 class PredictBox(QWidget):
@@ -68,7 +67,7 @@ class PredictBox(QWidget):
                 old.deleteLater()
         for i, place in enumerate(spec.predict_at):
             words = ", ".join(f"{name} = {value}" for name, value in place.items())
-            self._places.addWidget(self._place(i, words))
+            self._places.addWidget(listed(words, f"place{i}", partial(self._remove, i), self))
 
     def _formulas(self) -> tuple[str, ...]:
         """The formula of the mean, and that of the spread where the model explains it."""
@@ -101,23 +100,6 @@ class PredictBox(QWidget):
             self._form.addRow(name, line)
             self._lines[name] = line
 
-    def _place(self, i: int, words: str) -> QWidget:
-        frame = QWidget(self)
-        label = QLabel(words, frame)
-        label.setWordWrap(True)
-        remove = QToolButton(frame)
-        remove.setObjectName(f"place{i}-remove")
-        remove.setAccessibleName(self.tr("Take {0} out").format(words))
-        remove.setToolTip(remove.accessibleName())
-        remove.setIcon(icon("close", tones().muted))
-        set_role(remove, "flat")
-        remove.clicked.connect(partial(self._remove, i))
-        row = QHBoxLayout(frame)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(label, 1)
-        row.addWidget(remove)
-        return frame
-
     def _add(self) -> None:
         place = {name: _value(line.text()) for name, line in self._lines.items()}
         empty = [name for name, value in place.items() if value == ""]
@@ -130,7 +112,7 @@ class PredictBox(QWidget):
                 replace(spec, predict_at=(*spec.predict_at, place)), self.tr("Prediction")
             )
 
-    def _remove(self, i: int, _checked: bool = False) -> None:
+    def _remove(self, i: int) -> None:
         spec = self._session.spec
         left = tuple(one for j, one in enumerate(spec.predict_at) if j != i)
         self._session.set_spec(replace(spec, predict_at=left), self.tr("Prediction taken out"))

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -19,7 +18,8 @@ from PySide6.QtWidgets import (
 from metadesk.errors import SpecProblem
 from metadesk.gui.forms import OptionsForm, QuietSpin
 from metadesk.gui.session import Session
-from metadesk.gui.theme import icon, set_role, tones
+from metadesk.gui.setup.listed import listed
+from metadesk.gui.theme import set_role
 
 PERMUTATIONS = 1000
 
@@ -166,7 +166,9 @@ class TogetherBox(QWidget):
             self._boxes[title] = box
             self._ticks.addWidget(box)
         for i, words in enumerate(spec.test_together):
-            self._sets.addWidget(self._set(i, self.tr(" and ").join(words)))
+            self._sets.addWidget(
+                listed(self.tr(" and ").join(words), f"together{i}", partial(self._remove, i), self)
+            )
         self._ready()
 
     def _titles(self) -> tuple[str, ...]:
@@ -196,24 +198,7 @@ class TogetherBox(QWidget):
         changed = replace(spec, test_together=(*spec.test_together, chosen))
         self._session.set_spec(changed, self.tr("Tested together: {0}").format(", ".join(chosen)))
 
-    def _set(self, i: int, words: str) -> QWidget:
-        frame = QWidget(self)
-        label = QLabel(words, frame)
-        label.setWordWrap(True)
-        remove = QToolButton(frame)
-        remove.setObjectName(f"together{i}-remove")
-        remove.setAccessibleName(self.tr("Take {0} out").format(words))
-        remove.setToolTip(remove.accessibleName())
-        remove.setIcon(icon("close", tones().muted))
-        set_role(remove, "flat")
-        remove.clicked.connect(partial(self._remove, i))
-        row = QHBoxLayout(frame)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(label, 1)
-        row.addWidget(remove)
-        return frame
-
-    def _remove(self, i: int, _checked: bool = False) -> None:
+    def _remove(self, i: int) -> None:
         spec = self._session.spec
         left = tuple(one for j, one in enumerate(spec.test_together) if j != i)
         self._session.set_spec(replace(spec, test_together=left), self.tr("Joint test taken out"))
