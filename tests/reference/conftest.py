@@ -47,6 +47,7 @@ def runner(case):
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     agreed: dict[str, list[bool]] = defaultdict(list)
     lines: list[str] = []
+    corrected: list[str] = []
     for reports in terminalreporter.stats.values():
         for report in reports:
             if getattr(report, "when", None) != "call":
@@ -56,10 +57,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 continue
             agreed[found["reference"]].append(found["agreed"])
             lines += found["disagreements"]
+            if found["corrected"]:
+                corrected.append(f"  {report.nodeid.split('[')[-1][:-1]}: {found['corrected']}")
     if not agreed:
         return
     terminalreporter.section("reference")
     for kind in sorted(agreed):
         terminalreporter.write_line(f"reference {kind} {sum(agreed[kind])}/{len(agreed[kind])}")
     for line in sorted(lines):
+        terminalreporter.write_line(line)
+    if corrected:
+        terminalreporter.write_line("entries held against corrected values (corrected.json):")
+    for line in sorted(corrected):
         terminalreporter.write_line(line)

@@ -13,6 +13,7 @@ def test_agrees_with_the_reference(case: Case, runner, pending, record_property)
     record_property("reference", case.kind)
     disagreements = attempt(case, runner)
     record_property("agreed", not disagreements)
+    record_property("corrected", case.corrected)
     lines = [f"  {case.kind} {case.id}: {d}" for d in disagreements[:MOST_LINES]]
     waiting = bool({f"{case.layout}/{case.kind}", case.id} & pending)
     record_property("disagreements", [] if waiting and runner is None else lines)
