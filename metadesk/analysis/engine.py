@@ -146,13 +146,15 @@ def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> An
     require_measure(entry, prepared.measure)
     found = READERS[entry.reads](prepared, spec.model_options)
     prepared = replace(prepared, studies=_marked(prepared.studies, found.dropped))
-    main = fit_model(spec.model, spec.model_options, spec.level, found.data, progress)
-    progress.step(0.7, "Fixed and random effects beside it")
-    companions, failed = _companions(prepared, main, found, progress)
-    companions += correlation_sweep(prepared, progress)
-    subgroups = analysed_subgroups(prepared, found, progress) if spec.subgroup else None
-    tests, untested = further_tests(spec, found, main, progress)
-    permutation, unpermuted = permuted(spec, found, progress)
+    part = progress.within(0.1, 0.6)
+    main = fit_model(spec.model, spec.model_options, spec.level, found.data, part)
+    progress.step(0.6, "Fixed and random effects beside it")
+    companions, failed = _companions(prepared, main, found, progress.within(0.6, 0.7))
+    companions += correlation_sweep(prepared, progress.within(0.7, 0.72))
+    groups = progress.within(0.72, 0.78)
+    subgroups = analysed_subgroups(prepared, found, groups) if spec.subgroup else None
+    tests, untested = further_tests(spec, found, main, progress.within(0.78, 0.88))
+    permutation, unpermuted = permuted(spec, found, progress.within(0.88, 1.0))
     studies = _weighted(prepared.studies, main, companions, found.rows)
     return replace(
         blank,
@@ -198,7 +200,8 @@ def _companions(
         found = fit_model(key, options, spec.level, effects.data, progress)
         fits.append(beside(key, MODELS[key].title, found, effects, main, of_main))
     for number, other in enumerate(spec.compare, start=1):
-        progress.step(0.8, "Other models beside it")
+        part = progress.within((number - 1) / len(spec.compare), number / len(spec.compare))
+        part.step(0.0, "Other models beside it")
         key, options = str(other["model"]), other.get("options", {})
         moderators, scale = str(other.get("moderators", "")), str(other.get("scale", ""))
         label = str(other.get("label", "")) or model_label(key, options, moderators, scale)
@@ -206,7 +209,7 @@ def _companions(
         try:
             require_measure(MODELS[key], prepared.measure)
             read = READERS[MODELS[key].reads](replace(prepared, spec=wanted), options)
-            fit = fit_model(key, options, spec.level, read.data, progress)
+            fit = fit_model(key, options, spec.level, read.data, part)
         except (DataProblem, NotEstimable, SpecProblem) as problem:
             notes.append(Note(f"Beside it, {label}: {problem}", "caution", "not-beside"))
             continue

@@ -59,7 +59,7 @@ def analysed_subgroups(
     counts = entry.reads == "counts"  # which ask for a mark a study, the others for positions
 
     def fit(data: Any) -> Any:
-        progress.step(0.75, "Subgroups")
+        progress.step(0.5, "Subgroups")
         return fit_model(spec.model, spec.model_options, spec.level, data, progress)
 
     def take(data: Any, rows: Any) -> Any:

@@ -61,6 +61,7 @@ class Job(QRunnable):
         self._work = work
         self._voice = voice
         self._last = 0.0
+        self._furthest = 0.0  # a bar that goes back says nothing
 
     def run(self) -> None:
         """Do the work and say how it ended; called by the pool."""
@@ -91,10 +92,11 @@ class Job(QRunnable):
         self._voice.part.emit(self.number, part)
 
     def _report(self, fraction: float, what: str) -> None:
+        self._furthest = max(self._furthest, fraction)
         now = time.monotonic()
         if now - self._last >= PROGRESS_EVERY:
             self._last = now
-            self._voice.progress.emit(self.number, fraction, what)
+            self._voice.progress.emit(self.number, self._furthest, what)
 
 
 class Lane(QObject):

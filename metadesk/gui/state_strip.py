@@ -32,6 +32,7 @@ class StateStrip(QWidget):
         self._stop.setAccessibleName(self.tr("Cancel the analysis"))
         set_role(self._stop, "flat")
         self._stop.clicked.connect(session.cancel)
+        self._doing = ""
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
@@ -77,6 +78,8 @@ class StateStrip(QWidget):
             "empty": ("info", t.note, self.tr("No result yet")),
             "fresh": ("good", t.good, self.tr("Up to date")),
         }[self.state]
+        if self.state == "running" and self._doing and self._stop.isVisible():
+            words = f"{self._doing}…"
         self._words.setText(words)
         self._sign.setVisible(bool(sign))
         if sign:
@@ -91,7 +94,8 @@ class StateStrip(QWidget):
         self._bar.setVisible(shown)
         self._stop.setVisible(shown)
 
-    def _on_busy(self, _busy: bool, fraction: float, _what: str) -> None:
+    def _on_busy(self, _busy: bool, fraction: float, what: str) -> None:
+        self._doing = what
         self._bar.setRange(0, 100 if fraction > 0 else 0)
         self._bar.setValue(round(fraction * 100))
         self.refresh()

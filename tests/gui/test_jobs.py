@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QThreadPool, QTimer
+from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal
+from PySide6.QtWidgets import QLabel, QProgressBar, QToolButton
 
-from metadesk.gui.jobs import Lane
+from metadesk.gui.jobs import Job, JobSignals, Lane
+from metadesk.gui.state_strip import StateStrip
 from metadesk.models.meta import MetaData, MixedEffects
 from metadesk.models.meta.glmm import CountData, CountMixed, fit_counts
 from metadesk.models.meta.permutation import Permutation, permutation_test
@@ -52,3 +54,41 @@ def test_a_long_fit_stops_when_it_is_called_off(qtbot, lane, fit):
     with qtbot.waitSignal(lane.stopped, timeout=60_000):
         lane.start(lambda progress, tell: fit(progress))
     assert not said
+
+
+def test_the_bar_of_a_job_never_goes_back(qapp, monkeypatch):
+    monkeypatch.setattr("metadesk.gui.jobs.PROGRESS_EVERY", 0.0)
+    voice, heard = JobSignals(), []
+    voice.progress.connect(lambda _, fraction, what: heard.append((fraction, what)))
+
+    def work(progress, tell):
+        for fraction, what in ((0.2, "fit"), (0.6, "profile"), (0.3, "fit again"), (0.9, "rest")):
+            progress.step(fraction, what)
+
+    Job(1, work, voice).run()
+    assert heard == [(0.2, "fit"), (0.6, "profile"), (0.6, "fit again"), (0.9, "rest")]
+
+
+class Running(QObject):
+    """A session in which something runs."""
+
+    busy_changed = Signal(bool, float, str)
+    result_changed = Signal()
+    busy, calls = True, 0
+
+    def cancel(self):
+        self.calls += 1
+
+
+def test_what_takes_long_is_named_with_a_bar_and_a_way_out(qtbot):
+    session = Running()
+    strip = StateStrip(session)
+    qtbot.addWidget(strip)
+    strip.show()
+    cancel = strip.findChild(QToolButton, "cancelButton")
+    qtbot.waitUntil(cancel.isVisible)
+    session.busy_changed.emit(True, 0.4, "Profiling the variance components")
+    assert strip.findChild(QLabel, "stateWords").text() == "Profiling the variance components…"
+    assert strip.findChild(QProgressBar, "stateProgress").value() == 40
+    cancel.click()
+    assert session.calls == 1

@@ -111,15 +111,17 @@ def ratio_tests(
         Where the model by maximum likelihood has no finite estimate.
     """
     chosen = refits.by_ml(options)
-    whole = fit(chosen, data, progress)
+    many = len(sets) + 1
+    whole = fit(chosen, data, progress.within(0.0, 1.0 / many))
     if whole.statistics is None:
         raise SpecProblem("A likelihood-ratio test needs a model fitted by likelihood.")
     found = []
     for i, (title, names) in enumerate(sets):
-        progress.step(i / len(sets), "Likelihood-ratio tests")
+        step = progress.within((i + 1) / many, (i + 2) / many)
+        step.step(0.0, "Likelihood-ratio tests")
         if set(names) >= set(whole.coefficients.names):
             continue  # nothing would be left to fit
-        part = fit(chosen, data.without_columns(names), progress)
+        part = fit(chosen, data.without_columns(names), step)
         assert part.statistics is not None
         kept = tuple(n for n in names if n in whole.coefficients.names)
         if part.statistics.n_parameters < whole.statistics.n_parameters:
