@@ -64,10 +64,10 @@ def fit_mixed(spec: MixedEffects, data: MetaData, progress: Progress = SILENT) -
         With fewer studies than coefficients; the message names them.
     """
     request = mixed_request(spec)
-    fit = pool(request, data)
+    fit = pool(request, data, progress)
     if data.intercept_only:
         return fit.result
-    return _with_partition(request, fit, data)
+    return _with_partition(request, fit, data, progress)
 
 
 def mixed_request(spec: MixedEffects) -> Request:
@@ -90,7 +90,7 @@ def mixed_request(spec: MixedEffects) -> Request:
     )
 
 
-def _with_partition(request: Request, fit: Pooled, data: MetaData) -> FitResult:
+def _with_partition(request: Request, fit: Pooled, data: MetaData, progress: Progress) -> FitResult:
     """Add R² and the partition of heterogeneity, where the intercept-only model is nested.
 
     ``R² = 100 max(0, (total - residual)/total)`` (Raudenbush 2009, eq. 16.39); for fixed effects
@@ -107,7 +107,7 @@ def _with_partition(request: Request, fit: Pooled, data: MetaData) -> FitResult:
         r2 = _share(h2, rest.H2) if rest.QE_df > 0 else float("nan")
         return replace(result, heterogeneity=replace(rest, R2=r2))
     weights = generalised_q_weights(request, data)
-    total = estimate_tau2(alone, request.tau2_method, weights).value
+    total = estimate_tau2(alone, request.tau2_method, weights, progress).value
     spread = replace(rest, R2=_share(total, rest.tau2), tau2_total=total)
     return replace(
         result,

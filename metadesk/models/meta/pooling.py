@@ -25,6 +25,7 @@ from metadesk.models.result import (
     Status,
     VarianceComponent,
 )
+from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.tails import chi2_sf, f_sf
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
@@ -59,7 +60,7 @@ class Pooled:
     line: linear.Linear
 
 
-def pool(request: Request, data: MetaData) -> Pooled:
+def pool(request: Request, data: MetaData, progress: Progress = SILENT) -> Pooled:
     """Estimate tau² (where the model has one) and the coefficients, test them, describe the rest.
 
     Raises
@@ -79,7 +80,7 @@ def pool(request: Request, data: MetaData) -> Pooled:
     # With an intercept centring changes nothing; without one it is metafor's way, on request.
     effects = data.yi - data.yi.mean() if request.centred else data.yi
     kernel = kernel_of(effects, data.vi, X)
-    tau2 = _tau2(request, kernel, generalised_q_weights(request, data))
+    tau2 = _tau2(request, kernel, generalised_q_weights(request, data), progress)
     s = data.vi if tau2 is None else data.vi + tau2.value
     line = linear.least_squares(data.yi, s, X, own)
     known = tau2 is None or request.tau2_value is not None
@@ -94,7 +95,7 @@ def pool(request: Request, data: MetaData) -> Pooled:
         tau2_is_known=known,
         q=line.rss if own is None else kernel.quadratic(0.0 if tau2 is None else tau2.value)[0],
     )
-    interval = _tau2_interval(request, data, X, kernel, tau2)
+    interval = _tau2_interval(request, data, X, kernel, tau2, progress)
     spread = heterogeneity(kernel, tau2, request.I2, interval, request.level)
     fitted = data.yi - line.residual
     blup, blup_se = _blups(data, line, X, table.vb, tau2, fitted)
@@ -186,24 +187,31 @@ def _from_the_sheet(data: MetaData) -> FloatVector:
     return data.weights
 
 
-def _tau2(request: Request, kernel: Kernel, weights: FloatVector | None) -> Tau2 | None:
+def _tau2(
+    request: Request, kernel: Kernel, weights: FloatVector | None, progress: Progress
+) -> Tau2 | None:
     if not request.tau2_method:
         return None
     if request.tau2_value is not None:
         t = request.tau2_value
         se = standard_error(kernel, request.tau2_method, t, weights)
         return Tau2(t, "fixed by the user", se, rung="given, not estimated")
-    return estimate_tau2(kernel, request.tau2_method, weights)
+    return estimate_tau2(kernel, request.tau2_method, weights, progress)
 
 
 def _tau2_interval(
-    request: Request, data: MetaData, X: FloatMatrix, kernel: Kernel, tau2: Tau2 | None
+    request: Request,
+    data: MetaData,
+    X: FloatMatrix,
+    kernel: Kernel,
+    tau2: Tau2 | None,
+    progress: Progress,
 ) -> Interval | None:
     """The interval is about the model itself, whatever the point estimate was about."""
     if tau2 is None:
         return None
     own = kernel_of(data.yi, data.vi, X) if request.centred else kernel
-    return tau2_interval(own, tau2, request.tau2_interval, request.level)
+    return tau2_interval(own, tau2, request.tau2_interval, request.level, progress)
 
 
 def _blups(

@@ -60,7 +60,7 @@ def fit_random(spec: RandomEffects, data: MetaData, progress: Progress = SILENT)
     if spec.test == PROFILE:
         fit = _by_profile(spec, plain)
     else:
-        fit = _with_profile(spec, plain, pool(random_request(spec), plain).result)
+        fit = _with_profile(spec, plain, pool(random_request(spec), plain, progress).result)
     if spec.prediction != "nnf":
         return fit
     interval = nnf_interval(plain, spec.level, seed=spec.seed, progress=progress)

@@ -16,7 +16,8 @@ from functools import cache
 import numpy as np
 
 from metadesk.models.meta.kernel import Forms, Kernel, Moment
-from metadesk.numerics.quadratic_forms import chi2_sum_cdf
+from metadesk.numerics.progress import SILENT, Progress
+from metadesk.numerics.quadratic_forms import ResidualForm
 from metadesk.numerics.tails import chi2_quantile
 from metadesk.numerics.types import FloatVector
 
@@ -75,7 +76,12 @@ class Tau2:
         return self.value == 0.0
 
 
-def estimate_tau2(kernel: Kernel, method: str, weights: FloatVector | None = None) -> Tau2:
+def estimate_tau2(
+    kernel: Kernel,
+    method: str,
+    weights: FloatVector | None = None,
+    progress: Progress = SILENT,
+) -> Tau2:
     """Estimate tau² by ``method``; never fails, and says what answered.
 
     Parameters
@@ -96,13 +102,13 @@ def estimate_tau2(kernel: Kernel, method: str, weights: FloatVector | None = Non
         return Tau2(0.0, method, rung="no residual degrees of freedom")
     with np.errstate(all="ignore"):
         try:
-            found = _estimate(kernel, method, weights)
+            found = _estimate(kernel, method, weights, progress)
         except (ZeroDivisionError, OverflowError, np.linalg.LinAlgError):
             return _fallback(kernel, method)
         return found if math.isfinite(found.value) else _fallback(kernel, method)
 
 
-def _estimate(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:
+def _estimate(kernel: Kernel, method: str, weights: FloatVector | None, progress: Progress) -> Tau2:
     match method:
         case "REML" | "ML":
             return _likelihood(kernel, method)
@@ -115,7 +121,7 @@ def _estimate(kernel: Kernel, method: str, weights: FloatVector | None) -> Tau2:
         case "SJ":
             return _sidik_jonkman(kernel)
         case "GENQM":
-            return _genq_median(kernel, weights)
+            return _genq_median(kernel, weights, progress)
         case _:
             return _moments(kernel, method, weights)
 
@@ -252,29 +258,27 @@ def _paule_mandel(kernel: Kernel, method: str, target: float) -> Tau2:
     return Tau2(t, method, se, "Newton, monotone", steps, converged=steps < _STEPS)
 
 
-def _genq_median(kernel: Kernel, weights: FloatVector | None) -> Tau2:
+def _genq_median(kernel: Kernel, weights: FloatVector | None, progress: Progress) -> Tau2:
     """The tau² at which the observed generalised Q is the median of its distribution."""
     a = _moment_weights(kernel, "GENQ", weights)
-    t, steps = solve_generalised_q(kernel, a, 0.5)
+    t, steps = solve_generalised_q(kernel, a, 0.5, progress)
     se = _moment_error(kernel.moment(a), t)
     return Tau2(t, "GENQM", se, "bracketed root", steps)
 
 
-def solve_generalised_q(kernel: Kernel, a: FloatVector, p: float) -> tuple[float, int]:
+def solve_generalised_q(
+    kernel: Kernel, a: FloatVector, p: float, progress: Progress = SILENT
+) -> tuple[float, int]:
     """Find the tau² at which the observed Q with weights ``a`` is the ``p`` quantile of its law.
 
     Zero where it lies above that quantile already at tau² = 0. The law is that of ``sum lambda Z²``
     with lambda the eigenvalues of ``P_A (V + tau² I)``; its distribution function falls in tau².
     """
-    q = kernel.moment(a).yPy
-    B = kernel.basis
-    AB = a[:, None] * B
-    P = np.diag(a) - AB @ np.linalg.solve(B.T @ AB, AB.T)
+    q, law = kernel.moment(a).yPy, ResidualForm(a, kernel.basis)
 
     def excess(t: float) -> float:
-        root = np.sqrt(kernel.v + t)
-        lambdas = np.linalg.eigvalsh(root[:, None] * P * root)[kernel.p :]
-        return chi2_sum_cdf(q, np.asarray(lambdas, dtype=np.float64)) - p
+        progress.check()
+        return law.cdf(q, kernel.v + t) - p
 
     if q <= 0.0 or excess(0.0) <= 0.0:
         return 0.0, 1

@@ -9,6 +9,7 @@ import numpy as np
 from metadesk.models.meta.kernel import Kernel
 from metadesk.models.meta.tau2 import Tau2, estimate_tau2, refine_root, solve_generalised_q, solve_q
 from metadesk.models.result import Interval
+from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.tails import chi2_quantile, quantile
 from metadesk.numerics.types import FloatVector
 
@@ -23,7 +24,9 @@ METHODS = {
 _LESS_THAN_CHANCE = "; effects vary less than chance alone would have them, no tau² fits"
 
 
-def tau2_interval(kernel: Kernel, tau2: Tau2, method: str, level: float) -> Interval | None:
+def tau2_interval(
+    kernel: Kernel, tau2: Tau2, method: str, level: float, progress: Progress = SILENT
+) -> Interval | None:
     """Confidence interval for tau² by ``method``, a key of :data:`METHODS`.
 
     None where there are no residual degrees of freedom or none was asked for. Ends are truncated at
@@ -37,9 +40,9 @@ def tau2_interval(kernel: Kernel, tau2: Tau2, method: str, level: float) -> Inte
         if method == "PL":
             return profile_likelihood(kernel, tau2, level)
         if method == "BJ":
-            return generalised_q(kernel, 1.0 / kernel.v, level, METHODS["BJ"])
+            return generalised_q(kernel, 1.0 / kernel.v, level, METHODS["BJ"], progress)
         if method == "J":
-            return generalised_q(kernel, 1.0 / np.sqrt(kernel.v), level, METHODS["J"])
+            return generalised_q(kernel, 1.0 / np.sqrt(kernel.v), level, METHODS["J"], progress)
         return _wald(tau2, level)
 
 
@@ -96,12 +99,14 @@ def _wald(tau2: Tau2, level: float) -> Interval | None:
     )
 
 
-def generalised_q(kernel: Kernel, a: FloatVector, level: float, name: str) -> Interval:
+def generalised_q(
+    kernel: Kernel, a: FloatVector, level: float, name: str, progress: Progress = SILENT
+) -> Interval:
     """Values of tau² at which the observed generalised Q is not extreme (Jackson 2013, section 4).
 
     Q with fixed weights ``a`` is a weighted sum of chi-square variates whose weights depend on
     tau²; Biggerstaff & Jackson (2008) take ``a = 1/v``.
     """
     tail = (1.0 - level) / 2.0
-    lower, upper = (solve_generalised_q(kernel, a, p)[0] for p in (1.0 - tail, tail))
+    lower, upper = (solve_generalised_q(kernel, a, p, progress)[0] for p in (1.0 - tail, tail))
     return Interval(lower, upper, level, name)

@@ -12,8 +12,11 @@ from metadesk.models.meta import (
     fit_henmi_copas,
     fit_random,
 )
-from metadesk.models.meta.bootstrap_prediction import nnf_interval
+from metadesk.models.meta.bootstrap_prediction import _confidence_distribution, nnf_interval
+from metadesk.models.meta.kernel import MeanKernel
 from metadesk.models.meta.profile_mean import profile_mean
+from metadesk.models.meta.tau2 import solve_generalised_q
+from metadesk.numerics.progress import SILENT
 
 
 def test_henmi_copas_of_the_bcg_trials_agrees_with_published_values(bcg):
@@ -67,3 +70,29 @@ def test_the_bootstrap_prediction_is_repeatable_and_wider_than_the_mean(bcg):
     mean = fit_random(RandomEffects(), bcg).pooled.interval
     assert one.lower < mean.lower < mean.upper < one.upper
     assert nnf_interval(MetaData.of([0.4], [0.09]), 0.95) is None
+
+
+@pytest.mark.parametrize("k", [3, 13, 90])
+def test_the_tabulated_confidence_distribution_is_that_of_the_generalised_q(k):
+    """At any probability tau² solves ``P(Q >= q; tau²) = u``, found one by one another way."""
+    rng = np.random.default_rng(k)
+    v = rng.uniform(0.01, 0.3, k)
+    data = MetaData.of(rng.normal(0, 0.5, k), v)
+    law = _confidence_distribution(data, SILENT)
+    for u in (0.05, 0.3, 0.6, 0.9, 0.99):
+        t = solve_generalised_q(MeanKernel(data.yi, v), 1.0 / v, 1.0 - u)[0]
+        assert float(law.quantiles(np.array([u]))[0]) == pytest.approx(t, rel=5e-3, abs=1e-6)
+
+
+def test_the_bootstrap_prediction_knows_no_unit(bcg):
+    c = 1e4
+    one = nnf_interval(bcg, 0.95, seed=3)
+    other = nnf_interval(MetaData.of(c * bcg.yi, c * c * bcg.vi), 0.95, seed=3)
+    assert other.lower == pytest.approx(c * one.lower, rel=1e-6)
+    assert other.upper == pytest.approx(c * one.upper, rel=1e-6)
+
+
+def test_the_bootstrap_prediction_follows_level_and_seed(bcg):
+    one = nnf_interval(bcg, 0.95, seed=3)
+    assert nnf_interval(bcg, 0.8, seed=3).upper < one.upper
+    assert nnf_interval(bcg, 0.95, seed=4).upper != one.upper
