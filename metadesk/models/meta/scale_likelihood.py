@@ -90,7 +90,7 @@ class ScaleLikelihood:
         floor = math.log(float(self.v.min())) - _FLAT
         state = self.at(alpha)
         for step in range(1, _STEPS + 1):
-            progress.step(0.5, "Moderators of the spread")
+            progress.check()
             values, vectors = np.linalg.eigh(state.hessian)
             size = np.maximum(np.abs(values), 1e-10)
             move = vectors @ ((vectors.T @ state.gradient) / size)

@@ -34,6 +34,11 @@ class Likelihood(Protocol):
         """Return the same likelihood for some of the units."""
         ...
 
+    @property
+    def burden(self) -> float:
+        """How many numbers one linear predictor costs."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Binomial:
@@ -63,6 +68,11 @@ class Binomial:
             self.constant + special.xlogy(y, y) + special.xlogy(n - y, n - y) - special.xlogy(n, n)
         )
 
+    @property
+    def burden(self) -> float:
+        """How many numbers one linear predictor costs."""
+        return 1.0
+
     def take(self, units: IntVector) -> Binomial:
         """Return the same for some of the units."""
         return Binomial(self.y[:, units], self.n[:, units], self.constant[:, units])
@@ -88,6 +98,11 @@ class Poisson:
     def saturated(self) -> FloatMatrix:
         """Log-likelihood at the observed counts."""
         return self.constant + special.xlogy(self.y, self.y) - self.y
+
+    @property
+    def burden(self) -> float:
+        """How many numbers one linear predictor costs."""
+        return 1.0
 
     def take(self, units: IntVector) -> Poisson:
         """Return the same for some of the units."""
@@ -221,6 +236,11 @@ class Hypergeometric:
         if finite.size:
             best[0, finite] = self.take(finite).terms(estimate[None, finite])[0][0]
         return best
+
+    @property
+    def burden(self) -> float:
+        """How many numbers one linear predictor costs: those of the support, or of its window."""
+        return min(float(self.lengths.mean()), 400.0)
 
     def take(self, units: IntVector) -> Hypergeometric:
         """Return the same for some of the units."""

@@ -18,6 +18,7 @@ from metadesk.models.meta.two_arms import TwoArms
 from metadesk.models.meta.wald import coefficient_table, joint_test, moderator_positions
 from metadesk.models.result import FitResult, Heterogeneity, Interval, Quantity, Status
 from metadesk.numerics.progress import SILENT, Progress
+from metadesk.numerics.roots import bracketed_root
 from metadesk.numerics.tails import chi2_quantile, chi2_sf
 from metadesk.numerics.types import FloatMatrix, FloatVector
 from metadesk.options import number
@@ -60,7 +61,7 @@ def fit_firth(spec: Firth, data: CountData | TwoArms, progress: Progress = SILEN
     problem = build(used, "UM.FS")
     start = start_point(problem, used)
     progress.step(0.0, "Penalised regression")
-    beta, own, state, count, converged = _climb(problem, start.beta, start.own, None)
+    beta, own, state, count, converged = _climb(problem, start.beta, start.own, None, progress)
     vb = np.asarray(np.linalg.inv(state.schur), dtype=float)
     table = coefficient_table(used.names, beta, vb, math.inf, spec.level, "z (Wald)")
     which = moderator_positions(used.names)
@@ -113,7 +114,11 @@ def _evaluate(problem: Problem, beta: FloatVector, own: FloatVector) -> _State:
 
 
 def _climb(
-    problem: Problem, beta: FloatVector, own: FloatVector, held: float | None
+    problem: Problem,
+    beta: FloatVector,
+    own: FloatVector,
+    held: float | None,
+    progress: Progress = SILENT,
 ) -> tuple[FloatVector, FloatVector, _State, int, bool]:
     """Fisher scoring with halving; with ``held`` the first coefficient stays at that value."""
     if held is not None:
@@ -121,6 +126,7 @@ def _climb(
         beta[0] = held
     state = _evaluate(problem, beta, own)
     for count in range(1, 201):
+        progress.check()
         gradient = state.score - state.lever.T @ state.own_score
         step = np.zeros_like(beta) if held is not None else np.linalg.solve(state.schur, gradient)
         own_step = state.own_score / state.own - state.lever @ step
@@ -148,31 +154,29 @@ def _penalised_test(
     progress: Progress,
 ) -> Quantity:
     """Estimate with the test and interval of the profile penalised likelihood."""
-    from scipy.optimize import brentq  # half a second to import; only this interval needs it
-
     target = chi2_quantile(level, 1.0)
 
-    def drop(value: float) -> float:
+    def excess(value: float) -> float:
+        """Twice what the penalised likelihood loses at ``value``, less the critical value."""
         progress.step(0.5, "Profile of the penalised likelihood")
-        return 2.0 * (state.value - _climb(problem, beta, own, value)[2].value)
+        return 2.0 * (state.value - _climb(problem, beta, own, value, progress)[2].value) - target
 
     centre = float(beta[0])
     se = math.sqrt(float(np.linalg.inv(state.schur)[0, 0]))
     ends = []
     for side in (-1.0, 1.0):
         reach = 2.0 * se
-        while drop(centre + side * reach) < target and reach < 1e3:
+        while (beyond := excess(centre + side * reach)) < 0.0 and reach < 1e3:
             reach *= 1.6
-        ends.append(
-            float(brentq(lambda x: drop(x) - target, centre, centre + side * reach, xtol=1e-9))
-        )
+        far = centre + side * reach
+        ends.append(bracketed_root(excess, centre, far, -target, beyond, 1e-10))
     return Quantity(
         "penalised",
         "Pooled effect, penalised likelihood",
         centre,
         "Profile penalised likelihood",
         se=se,
-        p=float(chi2_sf(drop(0.0), 1.0)),
+        p=float(chi2_sf(excess(0.0) + target, 1.0)),
         interval=Interval(ends[0], ends[1], level, "profile penalised likelihood"),
         kind="effect",
     )

@@ -159,21 +159,22 @@ def fit_counts(
     problem = build(used, model, spec.coding)
     rule = Rule(spec.n_quadrature)
     progress.step(0.0, "Fitting equal effects")
-    equal, stable = without_heterogeneity(problem, used, rule, progress)
+    equal, stable = without_heterogeneity(problem, used, rule, progress.within(0.0, 0.15))
     found = equal
     random = spec.method == "ML" and used.k > 1
     typical = typical_variance(used)
     if random:
-        progress.step(0.3, "Fitting heterogeneous effects")
-        spread = _spread(used)
+        spread, part = _spread(used), progress.within(0.15, 0.5)
         highest = spec.maximum == "highest"
-        found, stable = with_heterogeneity(problem, equal, spread, rule, progress, highest=highest)
+        found, stable = with_heterogeneity(problem, equal, spread, rule, part, highest=highest)
     interval = None
     if random and spec.tau2_interval == "PL" and found.converged and used.k > used.p:
         zero = equal.log_likelihood
-        interval = profile_interval(problem, found, zero, spec.level, rule, progress)
+        part = progress.within(0.5, 0.9)
+        interval = profile_interval(problem, found, zero, spec.level, rule, part)
     progress.step(0.9, "Testing heterogeneity")
-    tests = tests_of_heterogeneity(used, model, problem, equal, rule, progress)
+    part = progress.within(0.9, 1.0)
+    tests = tests_of_heterogeneity(used, model, problem, equal, rule, part)
     result = _Report(
         spec, model, used, problem, found, random, tests, typical, stable, interval, equal
     ).result()

@@ -15,6 +15,8 @@ from metadesk.models.meta.glmm.quadrature import Local, integrate
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
+_AT_ONCE = 1_000_000
+"""Numbers worked on between two questions whether to go on: a few hundredths of a second."""
 LARGEST_SCALE = 12.0
 """Standard deviation of log odds (or log rates) beyond which an estimate counts as infinite."""
 
@@ -120,9 +122,22 @@ class Watched:
     progress: Progress
 
     def terms(self, eta: FloatMatrix) -> Terms:
-        """Log-likelihood, score and curvature of every row."""
-        self.progress.step(0.5, "Maximising the likelihood")
-        return self.family.terms(eta)
+        """Log-likelihood, score and curvature of every row, some of the nodes at a time."""
+        many = max(1, int(_AT_ONCE / (eta[0].size * self.family.burden))) if eta.ndim > 2 else 1
+        if eta.ndim <= 2 or many >= eta.shape[0]:
+            self.progress.check()
+            return self.family.terms(eta)
+        parts = []
+        for first in range(0, eta.shape[0], many):
+            self.progress.check()
+            parts.append(self.family.terms(eta[first : first + many]))
+        ll, d1, d2 = (np.concatenate(piece) for piece in zip(*parts, strict=True))
+        return ll, d1, d2
+
+    @property
+    def burden(self) -> float:
+        """As the likelihood's own."""
+        return self.family.burden
 
     def saturated(self) -> FloatMatrix:
         """Return the log-likelihood with a free linear predictor for every row."""
@@ -158,8 +173,8 @@ def maximise(
     local = evaluate(scaled, point, nodes, None, exact)
     converged, count = False, 0
     while count < iterations and not converged:
-        progress.step(count / iterations, "Maximising the likelihood")
         count += 1
+        progress.step(1.0 - 0.8**count, "Maximising the likelihood")
         gradient, own_gradient, information, own_information, cross = _arrow(scaled, point, local)
         if held:
             gradient, information, cross = gradient[:-1], information[:-1, :-1], cross[:, :-1]

@@ -68,19 +68,21 @@ class _Profile:
         self.nodes = max(found.nodes, fewest) if rule.nodes is None else rule.nodes
         self.exact = rule.nodes is None
         self.problem, self.best, self.critical = problem, found, critical
-        self.progress, self.near = progress, found
+        self.progress, self.near, self.count = progress, found, 0
         inverse = np.linalg.pinv(found.information, hermitian=True)
         width = math.sqrt(max(float(inverse[-1, -1]), 0.0)) if found.point.scales[-1] > 0 else 0.0
         self.spread = critical * (width if 0.0 < width < 1.0 else 0.3)
 
     def at(self, scale: float) -> tuple[float, float]:
         """The excess of the root over its critical value, and its slope away from the maximum."""
-        self.progress.step(0.8, "Profiling the between-study variance")
+        self.count += 1
+        part = self.progress.within(1.0 - 0.85**self.count, 1.0 - 0.85 ** (self.count + 1))
+        part.step(0.0, "Profiling the between-study variance")
         scales = self.near.point.scales.copy()
         scales[-1] = scale
         start = replace(self.near.point, scales=scales)
         self.near = maximise(
-            self.problem, start, self.nodes, exact=self.exact, held=True, progress=self.progress
+            self.problem, start, self.nodes, exact=self.exact, held=True, progress=part
         )
         root = math.sqrt(max(2.0 * (self.best.log_likelihood - self.near.log_likelihood), 0.0))
         slope = abs(self.near.score) / root if root > 0.0 else 0.0
