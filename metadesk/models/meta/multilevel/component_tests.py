@@ -26,7 +26,7 @@ def ratios_of_components(
     freedom, as a variance cannot be negative (Self & Liang 1987). By the likelihood that the model
     is fitted with; variances that take a correlation with them are not tested.
     """
-    fit = estimate_multilevel(spec, data, progress)
+    fit = estimate_multilevel(spec, data, progress.within(0.0, 0.4))
     covariance = fit.machine.covariance
     tests = []
     for i, (name, title) in enumerate(
@@ -34,7 +34,7 @@ def ratios_of_components(
     ):
         if not name.startswith("sigma"):
             continue
-        progress.step(i / covariance.n_tau, "Testing the variance components")
+        progress.step(0.4 + 0.6 * i / covariance.n_tau, "Testing the variance components")
         ratio = _ratio(fit, i, progress)
         p = 0.5 * (chi2_tail(ratio, 1.0) + float(ratio == 0.0))
         by = f"Likelihood ratio ({spec.method}), ½ χ²(0) + ½ χ²(1)"

@@ -17,11 +17,11 @@ from metadesk.models.meta.multilevel.blocks import (
     stack,
 )
 from metadesk.models.meta.multilevel.data import DependentData
+from metadesk.models.meta.multilevel.factored import Factored
 from metadesk.models.meta.multilevel.nested import Nested
 from metadesk.models.meta.multilevel.structures import (
     Covariance,
     RandomTerm,
-    Triangular,
     covariance_of,
 )
 from metadesk.numerics.progress import SILENT, Progress
@@ -189,6 +189,7 @@ def _settle(machine: Machine, start: FloatVector, progress: Progress) -> Fit:
     so a component that arrives there is accepted only if the score of its variance (or correlation)
     does not point back inside; else it starts again from within.
     """
+    progress.step(0.2, "Estimating the variance components")
     fit = climb(machine, start, None, progress)
     for _ in range(3):
         edge = _edges(machine, fit.phi)
@@ -204,7 +205,7 @@ def _settle(machine: Machine, start: FloatVector, progress: Progress) -> Fit:
             return fit
         if not wrong:
             names = (*machine.covariance.tau_names, *machine.covariance.rho_names)
-            _, hessian = _derivatives(machine.covariance, phi, found)
+            _, hessian = derivatives(machine.covariance, phi, found)
             at = tuple(names[i] for i in edge)
             return Fit(machine, phi, found, hessian, fit.iterations, fit.converged, at)
         for i in wrong:
@@ -235,7 +236,7 @@ def _inward_scores(machine: Machine, phi: FloatVector, edge: dict[int, float]) -
     scores = np.zeros(phi.size)
     if found is None:
         return scores
-    _, hessian = _derivatives(machine.covariance, phi, found)
+    _, hessian = derivatives(machine.covariance, phi, found)
     for i in edge:
         unit = machine.scale if i < machine.covariance.n_tau else 1.0
         scores[i] = -hessian[i, i] * unit**2
@@ -256,6 +257,10 @@ def _start(machine: Machine) -> FloatVector:
     return np.concatenate([np.full(covariance.n_tau, math.sqrt(tau2)), covariance.free(middle)])
 
 
+Form = Covariance | Factored
+"""A way to write the parameters of one and the same covariance."""
+
+
 def climb(
     machine: Machine,
     start: FloatVector,
@@ -264,33 +269,37 @@ def climb(
 ) -> Fit:
     """Climb from ``start`` with the parameters in ``held`` staying where they are."""
     covariance = machine.covariance
-    form: Covariance | Triangular = covariance
+    form: Form = covariance
     if covariance.unstructured and held is None:
-        form = Triangular(covariance, _unstructured_term(covariance))
+        form = Factored(covariance, unstructured_term(covariance))
         start = form.from_natural(start)
     free = np.ones(start.size, dtype=bool) if held is None else ~held
-    phi, now, count, converged = _newton(machine, form, start, free, progress)
-    if isinstance(form, Triangular):
+    phi, now, count, converged = climb_in(machine, form, start, free, progress)
+    if isinstance(form, Factored):
         phi = form.to_natural(phi)
-    _, hessian = _derivatives(covariance, phi, now)
+    _, hessian = derivatives(covariance, phi, now)
     return Fit(machine, phi, now, hessian, count, converged, ())
 
 
-def _unstructured_term(covariance: Covariance) -> int:
+def unstructured_term(covariance: Covariance) -> int:
     """Position of the term with a free correlation for every pair."""
     sizes = [span[1].stop - span[1].start for span in covariance.spans]
     return int(np.argmax(sizes))
 
 
-def _newton(
+def climb_in(
     machine: Machine,
-    form: Covariance | Triangular,
+    form: Form,
     start: FloatVector,
     free: BoolVector,
-    progress: Progress,
+    progress: Progress = SILENT,
+    enough: float = _DECREMENT,
     iterations: int = 200,
 ) -> tuple[FloatVector, Evaluation, int, bool]:
-    """Newton steps with halving.
+    """Climb in the parameters of ``form``, those in ``free``: Newton steps with halving.
+
+    ``enough`` is twice the likelihood still to be gained at which the climb ends. Returns the
+    parameters, the evaluation there, the number of steps and whether it came to an end.
 
     Second derivatives: −J'(average information)J + Σ score ∂²gamma, exact at a component of zero,
     where the first part vanishes.
@@ -305,9 +314,9 @@ def _newton(
         )
     converged, count = not free.any(), 0
     while count < iterations and not converged:
-        progress.step(min(count / 50.0, 0.99), "Estimating the variance components")
+        progress.check()
         count += 1
-        gradient, hessian = _derivatives(form, phi, now)
+        gradient, hessian = derivatives(form, phi, now)
         if count > _PATIENCE:
             hessian = _observed(machine, form, phi, hessian)
         gradient, hessian = gradient * unit, hessian * np.outer(unit, unit)
@@ -316,16 +325,14 @@ def _newton(
         move = free & ~pressed
         step[move] = _uphill(gradient[move], hessian[np.ix_(move, move)])
         decrement = float(gradient @ step)
-        converged = decrement < _DECREMENT
+        converged = decrement < enough
         phi, now, moved = _halve(machine, form, phi, now, step * unit)
         if not moved:
             return phi, now, count, converged or decrement < 1e-7
     return phi, now, count, converged
 
 
-def _derivatives(
-    form: Covariance | Triangular, phi: FloatVector, now: Evaluation
-) -> tuple[FloatVector, FloatMatrix]:
+def derivatives(form: Form, phi: FloatVector, now: Evaluation) -> tuple[FloatVector, FloatMatrix]:
     """Gradient and approximate negative Hessian in phi."""
     _, jacobian = form.linear(phi)
     gradient = now.score @ jacobian
@@ -333,9 +340,7 @@ def _derivatives(
     return gradient, hessian
 
 
-def _observed(
-    machine: Machine, form: Covariance | Triangular, phi: FloatVector, average: FloatMatrix
-) -> FloatMatrix:
+def _observed(machine: Machine, form: Form, phi: FloatVector, average: FloatMatrix) -> FloatMatrix:
     """Exact negative Hessian, by differences of the analytic gradient; else the average one."""
     observed = np.zeros_like(average)
     for a in range(phi.size):
@@ -365,7 +370,7 @@ def _uphill(gradient: FloatVector, information: FloatMatrix) -> FloatVector:
 
 def _halve(
     machine: Machine,
-    form: Covariance | Triangular,
+    form: Form,
     phi: FloatVector,
     now: Evaluation,
     step: FloatVector,

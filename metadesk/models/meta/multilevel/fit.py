@@ -133,10 +133,11 @@ def fit_multilevel(spec: Multilevel, data: DependentData, progress: Progress = S
     Konstantopoulos (2011), Res. Synth. Methods 2, 61; van Houwelingen, Arends & Stijnen (2002),
     Statist. Med. 21, 589; Cheung (2014), Psychol. Methods 19, 211 (I² by level).
     """
-    fit = estimate_multilevel(spec, data, progress)
+    fit = estimate_multilevel(spec, data, progress.within(0.0, 0.3))
     intervals: tuple[Interval, ...] = ()
     if spec.profile:
-        intervals = profile_intervals(fit, spec.level, progress)
+        intervals = profile_intervals(fit, spec.level, progress.within(0.3, 0.9))
+    progress.step(0.9, "Cluster-robust errors" if spec.robust != "none" else "Results")
     return report_multilevel(spec, fit, intervals)
 
 

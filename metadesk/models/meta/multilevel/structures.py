@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -71,6 +72,16 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
+class _Plan:
+    """Entries as arrays: positions of the two standard deviations, the correlation, its power."""
+
+    i: IntVector
+    j: IntVector
+    c: IntVector
+    power: FloatVector
+
+
+@dataclass(frozen=True, eq=False)
 class Covariance:
     """The random part of a model: linear parameters and what they are made of.
 
@@ -128,44 +139,57 @@ class Covariance:
         inside = np.clip((rho - self.rho_low) / (1.0 - self.rho_low), 0.0, 1.0)
         return np.arcsin(2.0 * inside - 1.0)
 
+    @cached_property
+    def _plan(self) -> _Plan:
+        """The entries as arrays."""
+        e = self.entries
+        return _Plan(
+            np.array([x.i for x in e]), np.array([x.j for x in e]), np.array([x.c for x in e]),
+            np.array([x.power for x in e]),
+        )  # fmt: skip
+
     def linear(self, phi: FloatVector) -> tuple[FloatVector, FloatMatrix]:
         """Linear parameters gamma (T,) and their derivatives (T, parameters) at ``phi``."""
-        tau, z = phi[: self.n_tau], phi[self.n_tau :]
-        rho = self.rho(z)
-        slope = (1.0 - self.rho_low) * 0.5 * np.cos(z)
-        gamma = np.zeros(len(self.entries))
-        jacobian = np.zeros((len(self.entries), phi.size))
-        for t, entry in enumerate(self.entries):
-            share, bend = 1.0, 0.0
-            if entry.c >= 0:
-                r = float(rho[entry.c])
-                share = _power(r, entry.power)
-                bend = entry.power * _power(r, entry.power - 1.0) * float(slope[entry.c])
-            product = tau[entry.i] * tau[entry.j]
-            gamma[t] = product * share
-            jacobian[t, entry.i] += tau[entry.j] * share
-            jacobian[t, entry.j] += tau[entry.i] * share
-            if entry.c >= 0:
-                jacobian[t, self.n_tau + entry.c] = product * bend
-        return gamma, jacobian
+        plan, tau = self._plan, phi[: self.n_tau]
+        share, bend, _ = self._shares(phi)
+        product = tau[plan.i] * tau[plan.j]
+        row = np.arange(plan.i.size)
+        jacobian = np.zeros((plan.i.size, phi.size))
+        jacobian[row, plan.i] = tau[plan.j] * share
+        jacobian[row, plan.j] += tau[plan.i] * share
+        tied = plan.c >= 0
+        jacobian[row[tied], self.n_tau + plan.c[tied]] = (product * bend)[tied]
+        return product * share, jacobian
+
+    def _shares(self, phi: FloatVector) -> tuple[FloatVector, FloatVector, FloatVector]:
+        """``rho^e`` of every entry with its two derivatives in the angle; 1, 0, 0 without one."""
+        plan = self._plan
+        one, zero = np.ones(plan.i.size), np.zeros(plan.i.size)
+        if not self.n_rho:
+            return one, zero, zero
+        z, tied = phi[self.n_tau :], plan.c >= 0
+        c, e = plan.c[tied], plan.power[tied]
+        half = 0.5 * (1.0 - self.rho_low)
+        r, slope, bent = self.rho(z)[c], (half * np.cos(z))[c], (-half * np.sin(z))[c]
+        one[tied] = _power(r, e)
+        first = e * _power(r, e - 1.0)
+        zero[tied] = first * slope
+        second = np.zeros(plan.i.size)
+        second[tied] = e * (e - 1.0) * _power(r, e - 2.0) * slope**2 + first * bent
+        return one, zero, second
 
     def bend(self, phi: FloatVector, score: FloatVector) -> FloatMatrix:
-        """Σ_t score_t ∂²gamma_t/∂phi², by differences of the exact first derivatives."""
-        n = phi.size
-        if not self.n_rho:
-            second = np.zeros((n, n))
-            for t, entry in enumerate(self.entries):
-                second[entry.i, entry.j] += score[t]
-                second[entry.j, entry.i] += score[t]
-            return second
-        second = np.zeros((n, n))
-        for a in range(n):
-            h = 1e-5 * max(1.0, abs(float(phi[a])))
-            step = np.zeros(n)
-            step[a] = h
-            up, down = self.linear(phi + step)[1], self.linear(phi - step)[1]
-            second[a] = score @ (up - down) / (2.0 * h)
-        return 0.5 * (second + second.T)
+        """Σ_t score_t ∂²gamma_t/∂phi²."""
+        plan, tau = self._plan, phi[: self.n_tau]
+        share, first, second = self._shares(phi)
+        H = np.zeros((phi.size, phi.size))
+        np.add.at(H, (plan.i, plan.j), score * share)
+        tied = np.flatnonzero(plan.c >= 0)
+        i, j, c = plan.i[tied], plan.j[tied], self.n_tau + plan.c[tied]
+        np.add.at(H, (i, c), score[tied] * tau[j] * first[tied])
+        np.add.at(H, (j, c), score[tied] * tau[i] * first[tied])
+        np.add.at(H, (c, c), 0.5 * score[tied] * tau[i] * tau[j] * second[tied])
+        return H + H.T
 
     def within_domain(self, phi: FloatVector) -> bool:
         """Whether unstructured correlations form a correlation matrix (the others always do)."""
@@ -176,144 +200,29 @@ class Covariance:
                 return False
         return True
 
+    @cached_property
+    def _tables(self) -> tuple[tuple[IntVector, FloatMatrix], ...]:
+        """For each inner factor: its entries, and their tables stacked."""
+        found = []
+        for which in range(len(self.matrices)):
+            span = self.spans[which][0]
+            mine = [t for t, e in enumerate(self.entries) if span.start <= e.i < span.stop]
+            found.append((np.array(mine), np.stack([self.entries[t].part.table for t in mine])))
+        return tuple(found)
+
     def matrix(self, which: int, phi: FloatVector) -> FloatMatrix:
         """Covariance G of the levels of the ``which``-th inner factor."""
-        factor = self.matrices[which]
-        G = np.zeros((len(factor.levels), len(factor.levels)))
-        gamma, _ = self.linear(phi)
-        span = self.spans[which][0]
-        for t, entry in enumerate(self.entries):
-            if span.start <= entry.i < span.stop:
-                G += gamma[t] * entry.part.table
-        return G
+        mine, tables = self._tables[which]
+        return np.asarray(np.tensordot(self.linear(phi)[0][mine], tables, axes=1))
 
 
-@dataclass(frozen=True, eq=False)
-class Triangular:
-    """The same covariance with an unstructured G written as L L'.
-
-    A singular G is an ordinary point here, so the climb can end on the edge of the domain. The
-    diagonal of L stands where the standard deviations stood, the rest where the correlations were.
-    """
-
-    base: Covariance
-    term: int
-
-    @property
-    def n_tau(self) -> int:
-        """Number of standard deviations of the natural form."""
-        return self.base.n_tau
-
-    @property
-    def positive(self) -> BoolVector:
-        """Parameters that must not change sign: those outside L."""
-        mask = self.base.positive.copy()
-        mask[self._diagonal] = False
-        return mask
-
-    @property
-    def scaled(self) -> BoolVector:
-        """Parameters in units of the effects."""
-        mask = self.base.positive.copy()
-        mask[self._rest] = True
-        return mask
-
-    @property
-    def _diagonal(self) -> slice:
-        return self.base.spans[self.term][0]
-
-    @property
-    def _rest(self) -> slice:
-        rho = self.base.spans[self.term][1]
-        return slice(self.base.n_tau + rho.start, self.base.n_tau + rho.stop)
-
-    def within_domain(self, psi: FloatVector) -> bool:
-        """Return True: L L' is always a covariance matrix."""
-        return True
-
-    def lower(self, psi: FloatVector) -> FloatMatrix:
-        """Return L."""
-        n = len(self.base.matrices[self.term].levels)
-        L = np.diag(psi[self._diagonal])
-        columns, rows = np.triu_indices(n, 1)
-        L[rows, columns] = psi[self._rest]
-        return L
-
-    def linear(self, psi: FloatVector) -> tuple[FloatVector, FloatMatrix]:
-        """Linear parameters and their derivatives."""
-        gamma, jacobian = self.base.linear(psi)
-        L = self.lower(psi)
-        G = L @ L.T
-        for t, a, b in self._own_entries():
-            gamma[t] = G[a, b]
-            jacobian[t] = 0.0
-            for slot, row, column in self._slots(L.shape[0]):
-                jacobian[t, slot] = (a == row) * L[b, column] + (b == row) * L[a, column]
-        return gamma, jacobian
-
-    def bend(self, psi: FloatVector, score: FloatVector) -> FloatMatrix:
-        """Second derivatives by differences; G is quadratic in L, so they are exact there."""
-        second = np.zeros((psi.size, psi.size))
-        for a in range(psi.size):
-            step = np.zeros(psi.size)
-            step[a] = 1e-5 * max(1.0, abs(float(psi[a])))
-            change = self.linear(psi + step)[1] - self.linear(psi - step)[1]
-            second[a] = score @ change / (2.0 * step[a])
-        return 0.5 * (second + second.T)
-
-    def to_natural(self, psi: FloatVector) -> FloatVector:
-        """Standard deviations and correlations of the same covariance."""
-        phi = psi.copy()
-        L = self.lower(psi)
-        G = L @ L.T
-        tau = np.sqrt(np.diag(G))
-        phi[self._diagonal] = tau
-        columns, rows = np.triu_indices(tau.size, 1)
-        product = tau[rows] * tau[columns]
-        rho = np.where(product > 0, G[rows, columns] / np.where(product > 0, product, 1.0), 0.0)
-        low = self.base.rho_low[self.base.spans[self.term][1]]
-        inside = np.clip((rho - low) / (1.0 - low), 0.0, 1.0)
-        phi[self._rest] = np.arcsin(2.0 * inside - 1.0)
-        return phi
-
-    def from_natural(self, phi: FloatVector) -> FloatVector:
-        """Return the triangular parameters of a positive definite start."""
-        psi = phi.copy()
-        G = self.base.matrix(self.term, phi)
-        L = np.linalg.cholesky(G)
-        psi[self._diagonal] = np.diag(L)
-        columns, rows = np.triu_indices(L.shape[0], 1)
-        psi[self._rest] = L[rows, columns]
-        return psi
-
-    def _own_entries(self) -> list[tuple[int, int, int]]:
-        """Return (entry, level a, level b) of the unstructured term."""
-        first, stop = self._diagonal.start, self._diagonal.stop
-        return [
-            (t, entry.i - first, entry.j - first)
-            for t, entry in enumerate(self.base.entries)
-            if first <= entry.i < stop
-        ]
-
-    def _slots(self, n: int) -> list[tuple[int, int, int]]:
-        """Return (parameter, row, column) of every element of L."""
-        columns, rows = np.triu_indices(n, 1)
-        diagonal = [(self._diagonal.start + a, a, a) for a in range(n)]
-        rest = [
-            (self._rest.start + s, int(a), int(b))
-            for s, (a, b) in enumerate(zip(rows, columns, strict=True))
-        ]
-        return diagonal + rest
-
-
-def _power(r: float, e: float) -> float:
-    if e == 0.0:
-        return 1.0
-    if e == 1.0:
-        return r
-    if r < 0.0:
-        return float((-1.0) ** round(e) * (-r) ** e)
-    return float(r**e) if r > 0.0 or e > 0.0 else 0.0
+def _power(r: FloatVector, e: FloatVector) -> FloatVector:
+    """``r^e``; 0 where a correlation of 0 would be divided by, a sign for negative ones."""
+    size = np.abs(r)
+    with np.errstate(divide="ignore"):
+        found = np.where((size > 0.0) | (e >= 0.0), size**e, 0.0)
+    odd = np.where(r < 0.0, (-1.0) ** np.round(e), 1.0)
+    return np.asarray(odd * found, dtype=np.float64)
 
 
 def covariance_of(
