@@ -260,7 +260,7 @@ def _on_outcome(asked: argparse.Namespace, spec: AnySpec, table: StudyTable) -> 
         others = {b.name: b.filled for b in blocks if b is not block}
         print(f"Outcome '{block.name if block else ''}'. Others: {listed(others)}.")
     if outcomes.divide:
-        name = chosen_outcome(outcomes, spec.outcome)
+        name = chosen_outcome(outcomes, spec.outcome_meant)
         others = {n: k for n, k in outcomes.rows.items() if n != name}
         print(f"Outcome '{name}'. Others: {listed(others)}." if name else "All outcomes together.")
     return table
@@ -314,7 +314,7 @@ def make_spec(asked: argparse.Namespace, given: AnalysisSpec | None = None) -> A
         **spec.measure_options, **_typed(_pairs(asked.measure_option, "--measure-option"))
     }  # fmt: skip
     spec = replace(spec, roles=roles, measure_options=measure_options)
-    dependence = {**spec.dependence, **_typed(_pairs(asked.dependence, "--dependence"))}
+    dependence = {**spec.dependence, **_dependence(_pairs(asked.dependence, "--dependence"))}
     plain = {**spec.plain, **_typed(_pairs(asked.plain, "--plain"))}
     spec = replace(spec, dependence=dependence, plain=plain)
     for name in ("measure", "sheet", "moderators", "scale", "subgroup"):
@@ -352,6 +352,15 @@ def _with_questions(asked: argparse.Namespace, spec: AnalysisSpec) -> AnalysisSp
                   "scale": spec.scale}  # fmt: skip
         plain["compare"] = [*plain["compare"], beside]
     return type(spec).from_plain(plain)
+
+
+def _dependence(pairs: dict[str, str]) -> dict[str, Any]:
+    """Values of the options by their kinds: a column may be called '2'."""
+    from metadesk.analysis.covariances import Dependence
+    from metadesk.options import options_of
+
+    words = {o.name for o in options_of(Dependence) if o.kind in ("text", "column", "choice")}
+    return {k: v if k in words else _value(v) for k, v in pairs.items()}
 
 
 def _adjustment(words: str) -> dict[str, Any]:

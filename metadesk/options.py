@@ -1,8 +1,8 @@
 """Option fields that describe themselves.
 
 A family of options is a frozen dataclass whose fields are made with :func:`choice`, :func:`number`,
-:func:`flag`, :func:`text` or :func:`numbers`. Forms, the command line, the spec file and the manual
-read the same description.
+:func:`flag`, :func:`text`, :func:`column` or :func:`numbers`. Forms, the command line, the spec
+file and the manual read the same description.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from metadesk.errors import SpecProblem
 
-OptionKind = Literal["choice", "number", "integer", "flag", "text", "numbers"]
+OptionKind = Literal["choice", "number", "integer", "flag", "text", "numbers", "column"]
 T = TypeVar("T")
 
 
@@ -83,6 +83,11 @@ def flag(title: str, default: bool, *, help: str = "", advanced: bool = False) -
 def text(title: str, default: str = "", *, help: str = "", advanced: bool = False) -> Any:
     """Declare a field that takes words."""
     return _described(title, "text", default, help=help, advanced=advanced)
+
+
+def column(title: str, *, help: str = "", advanced: bool = False) -> Any:
+    """Declare a field that takes the name of a column of the sheet ('': the usual one)."""
+    return _described(title, "column", "", help=help, advanced=advanced)
 
 
 def numbers(
@@ -162,7 +167,7 @@ def checked(option: Option, value: Any, place: str = "") -> Any:
             if not isinstance(value, bool):
                 raise SpecProblem(f"{say} is true or false, not '{value}'.")
             return value
-        case "text":
+        case "text" | "column":
             return str(value)
         case "numbers":
             try:

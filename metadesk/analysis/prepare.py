@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from metadesk.analysis.adjusting import adjusted
-from metadesk.analysis.dependence import combined
+from metadesk.analysis.dependence import combined, with_typed_variances
 from metadesk.analysis.display import data_columns
 from metadesk.analysis.lacking import NO_ROUTE, in_sheets_words
 from metadesk.analysis.result import DataColumn, StepCell, StudyResult, StudyStep
@@ -103,10 +103,10 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
     bound = bound_columns(spec, table)
     named = as_bound(table, bound)
     outcomes = outcomes_of(named)
-    outcome = chosen_outcome(outcomes, spec.outcome)
+    outcome = chosen_outcome(outcomes, spec.outcome_meant)
     others = {n: k for n, k in outcomes.rows.items() if n != outcome} if outcomes.divide else {}
     roles = {role: column.name for role, column in bound.items()}
-    suggestion = suggest_measure(roles, named, spec.outcome)
+    suggestion = suggest_measure(roles, named, spec.outcome_meant)
     measure = spec.measure or suggestion.measure
     if not spec.measure and suggestion.options:
         spec = replace(spec, measure_options={**suggestion.options, **spec.measure_options})
@@ -117,6 +117,8 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
             outcome=outcome, other_outcomes=others,
         )  # fmt: skip
     columns = {role: table.floats(column) for role, column in bound.items() if ROLES[role].numeric}
+    if spec.dependence:
+        columns = with_typed_variances(spec.dependence, table, columns)
     if outcome:
         columns = _only(columns, [name in ("", outcome) for name in outcomes.of_row])
     effects = _effects(spec, measure, columns, table)
@@ -306,7 +308,7 @@ def fingerprint(
 
 
 def _named_columns(spec: AnalysisSpec, table: StudyTable) -> list[TableColumn]:
-    """The columns that the request reads by name: moderators, subgroups, groupings."""
+    """The columns that the request reads by name: moderators, subgroups, groupings, covariances."""
     options = (spec.model_options, *(one.get("options", {}) for one in spec.compare))
     words = " ".join(
         [
@@ -314,9 +316,16 @@ def _named_columns(spec: AnalysisSpec, table: StudyTable) -> list[TableColumn]:
             spec.scale,
             *(f"{one.get('moderators', '')} {one.get('scale', '')}" for one in spec.compare),
             *(str(value) for given in options for value in given.values()),
+            *(str(value) for value in spec.dependence.values()),
         ]
     )
-    return [c for c in table.columns if c.name == spec.subgroup or (c.name and c.name in words)]
+    return [
+        c
+        for c in table.columns
+        if c.name == spec.subgroup
+        or (c.name and c.name in words)
+        or (spec.dependence and c.role == "covariance")
+    ]
 
 
 def check_usable(prepared: Prepared) -> None:

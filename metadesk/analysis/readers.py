@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metadesk.analysis.dependence import covariance, dependence_of
+from metadesk.analysis.covariances import covariance
+from metadesk.analysis.dependence import dependence_of
 from metadesk.analysis.prepare import Prepared
 from metadesk.analysis.result import StudyResult
 from metadesk.errors import DataProblem, SpecProblem

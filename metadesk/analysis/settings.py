@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metadesk import __version__
-from metadesk.analysis.dependence import Dependence
+from metadesk.analysis.covariances import Dependence
 from metadesk.analysis.plain import PlainChoice
 from metadesk.analysis.presets import PRESETS
 from metadesk.analysis.result import Setting

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from metadesk.errors import FileProblem, SpecProblem
+from metadesk.table.outcomes import ALL
 
 SPEC_VERSION = 1
 MOST_PERMUTATIONS = 1_000_000
@@ -44,7 +45,7 @@ class AnalysisSpec:
     a column, ``subgroup_tau2`` says whether its groups share one tau². ``compare`` lists further
     models to stand beside the main one, each with ``model``, ``options``, ``moderators`` and
     ``scale``. ``outcome`` names the outcome of a long sheet that is analysed: '' takes the one with
-    the most rows, 'all' all of them together.
+    the most rows, 'all' all of them together; what is meant is :attr:`outcome_meant`.
     ``predict_at`` lists values of the moderators at which the model is asked what it expects;
     ``permutations`` is how many rearrangements a permutation test makes, 0 for none.
     ``tests`` says how hypotheses are tested beyond the model's own table (see
@@ -52,7 +53,7 @@ class AnalysisSpec:
     coefficients that are tested jointly.
     ``routes`` maps a row id to the route a person chose for it ('!key': a refused one).
     ``dependence`` says what to do with several effects of one study (see
-    :class:`metadesk.analysis.dependence.Dependence`), ``plain`` which baseline risk or scale the
+    :class:`metadesk.analysis.covariances.Dependence`), ``plain`` which baseline risk or scale the
     plain numbers are about (see :class:`metadesk.analysis.plain.PlainChoice`). ``adjustments``
     lists what is done to rows before their effects are worked out (see
     :func:`metadesk.analysis.adjusting.adjusted`); what was done in the sheet itself stands there.
@@ -84,6 +85,15 @@ class AnalysisSpec:
     labels: Labels = field(default_factory=Labels)
     preset: str = "cochrane-2025"
     version: int = SPEC_VERSION
+
+    @property
+    def outcome_meant(self) -> str:
+        """The outcome asked for; all where several outcomes of a study are what is asked about."""
+        why = str(self.dependence.get("why", "outcomes"))
+        several = "outcomes" in why.split("-") or why == "matrix"
+        if not self.outcome and several and self.dependence.get("use", "none") != "none":
+            return ALL
+        return self.outcome
 
     def with_options(self, **options: Any) -> AnalysisSpec:
         """The same request with these model options changed; the preset no longer applies."""

@@ -6,7 +6,7 @@ list of its blocks, and made dense only on request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,6 +111,36 @@ def covariance_from_rows(
     return BlockCovariance(len(cluster), rows, tuple(blocks), labels)
 
 
+def of_rows(V: BlockCovariance, wanted: IntVector) -> BlockCovariance:
+    """The covariances of some of the rows, in the order of ``wanted``."""
+    place = {int(row): i for i, row in enumerate(wanted)}
+    rows, blocks, labels = [], [], []
+    for at, block, label in zip(V.rows, V.blocks, V.labels, strict=True):
+        inside = [i for i, row in enumerate(at) if int(row) in place]
+        if inside:
+            rows.append(np.array([place[int(at[i])] for i in inside], dtype=np.int64))
+            blocks.append(block[np.ix_(inside, inside)])
+            labels.append(label)
+    return BlockCovariance(len(wanted), tuple(rows), tuple(blocks), tuple(labels))
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Correlations of pairs of outcomes by their names; ``other`` for pairs that are not named."""
+
+    pairs: Mapping[frozenset[object], float]
+    other: float = 0.0
+
+    def among(self, names: Sequence[object]) -> FloatMatrix:
+        """The correlation matrix of estimates of these outcomes; 1 for the same outcome."""
+        return np.array(
+            [
+                [1.0 if a == b else self.pairs.get(frozenset((a, b)), self.other) for b in names]
+                for a in names
+            ]
+        )
+
+
 def constructed_covariance(
     vi: FloatVector,
     cluster: Sequence[object],
@@ -118,7 +148,7 @@ def constructed_covariance(
     subgroup: Sequence[object] | None = None,
     type_: Sequence[object] | None = None,
     obs: Sequence[object] | None = None,
-    rho: float | tuple[float, float] | None = None,
+    rho: float | tuple[float, float] | Correlations | None = None,
     time1: FloatVector | None = None,
     time2: FloatVector | None = None,
     phi: float | None = None,
@@ -130,9 +160,10 @@ def constructed_covariance(
     """Construct sampling covariances from variances and assumed correlations.
 
     The correlation of two estimates of a cluster is a product: of ``rho`` where they are of
-    different ``obs`` (two values with ``type_``: within and between types), of ``phi`` to the power
-    of their distance in time, and of the share that comes from groups both have (``grp1``/``grp2``
-    name the two groups of each contrast, ``w1``/``w2`` their sizes).
+    different ``obs`` (two values with ``type_``: within and between types; or one for each pair of
+    outcomes), of ``phi`` to the power of their distance in time, and of the share that comes from
+    groups both have (``grp1``/``grp2`` name the two groups of each contrast, ``w1``/``w2`` their
+    sizes).
 
     Parameters
     ----------
@@ -144,7 +175,7 @@ def constructed_covariance(
         Estimates of different subgroups of a cluster are independent.
     type_, obs : sequence, optional
         Kind of outcome, and outcome within kind.
-    rho : float or (within, between), optional
+    rho : float, (within, between) or Correlations, optional
         Correlation of estimates with different ``obs``.
     time1, time2 : (k,) arrays, optional
         Time of the estimates; ``time2`` is that of the second group, where it differs.
@@ -200,8 +231,13 @@ def _by_outcome(
     at: IntVector,
     type_: Sequence[object] | None,
     obs: Sequence[object] | None,
-    rho: float | tuple[float, float],
+    rho: float | tuple[float, float] | Correlations,
 ) -> FloatMatrix:
+    if isinstance(rho, Correlations):
+        named = obs if obs is not None else type_
+        if named is None:
+            raise SpecProblem("Correlations of single outcomes need the outcome of each estimate.")
+        return rho.among([named[int(i)] for i in at])
     within, between = rho if isinstance(rho, tuple) else (rho, rho)
     own_obs = obs if obs is not None else [int(i) for i in range(int(at.max()) + 1)]
     same_obs = _same(at, own_obs)

@@ -6,7 +6,7 @@ Nobody writes a form by hand: :func:`metadesk.options.options_of` says what ther
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -177,6 +177,24 @@ class OptionsForm(QWidget):
         """The widget of one option."""
         return self._fields[name]
 
+    def set_columns(self, names: Sequence[str], usual: Mapping[str, str]) -> None:
+        """Offer these columns of the sheet; ``usual`` is what an option takes if none is chosen."""
+        for name, option in self._options.items():
+            combo = self._fields[name]
+            if option.kind != "column" or not isinstance(combo, QComboBox):
+                continue
+            words = usual.get(name, "")
+            offered = [(self.tr("{0} (by its role)").format(words) if words else "–", "")]
+            offered += [(column, column) for column in names]
+            if offered == [(combo.itemText(i), combo.itemData(i)) for i in range(combo.count())]:
+                continue
+            chosen = combo.currentData()
+            with QSignalBlocker(combo):
+                combo.clear()
+                for text, key in offered:
+                    combo.addItem(text, key)
+                _choose_column(combo, str(chosen or ""))
+
     def set_idle(self, names: Collection[str]) -> None:
         """Switch the options of these names off and all others on."""
         for name, field in self._fields.items():
@@ -240,6 +258,11 @@ class OptionsForm(QWidget):
                     combo.addItem(words, key)
                 combo.currentIndexChanged.connect(lambda _: self._take(option, combo.currentData()))
                 return combo
+            case "column":
+                combo = QuietCombo(self)
+                combo.addItem("–", "")
+                combo.currentIndexChanged.connect(lambda _: self._take(option, combo.currentData()))
+                return combo
             case "flag":
                 box = QCheckBox(self)
                 box.toggled.connect(lambda on: self._take(option, on))
@@ -287,8 +310,17 @@ class OptionsForm(QWidget):
             self.rejected.emit(str(problem))
 
 
+def _choose_column(combo: QComboBox, name: str) -> None:
+    """Show a column; one that is not in the sheet any more is shown all the same."""
+    if combo.findData(name) < 0:
+        combo.addItem(name, name)
+    combo.setCurrentIndex(combo.findData(name))
+
+
 def _show(widget: QWidget, option: Option, value: Any) -> None:
-    if isinstance(widget, QComboBox):
+    if isinstance(widget, QComboBox) and option.kind == "column":
+        _choose_column(widget, str(value))
+    elif isinstance(widget, QComboBox):
         widget.setCurrentIndex(widget.findData(value))
     elif isinstance(widget, QCheckBox):
         widget.setChecked(bool(value))

@@ -39,10 +39,17 @@ ROLES.add(
     Role("year", "Year", "Study", "year"),
     Role("subgroup", "Subgroup", "Study", "category"),
     Role("moderator", "Moderator", "Study", "category"),
-    Role("outcome", "Outcome name", "Study", "category"),
     Role("cluster", "Same study (cluster)", "Study", "category"),
     Role("weights", "User weight", "Study", "positive"),
     Role("rob", "Risk of bias", "Study", "category"),
+    # several effects of one study
+    Role("outcome", "Outcome name", "Several effects of one study", "category"),
+    Role("outcome_type", "Type of outcome", "Several effects of one study", "category"),
+    Role("group1", "Name of the treated group", "Several effects of one study", "category"),
+    Role("group2", "Name of the comparison group", "Several effects of one study", "category"),
+    Role("time2", "Time in the comparison group", "Several effects of one study", "number"),
+    Role("people", "Separate people (subsample)", "Several effects of one study", "category"),
+    Role("covariance", "Row of covariances", "Several effects of one study", "number"),
     # two-by-two tables
     Role("ai", "Events, treated", "Events and totals", "count", 1),
     Role("bi", "Non-events, treated", "Events and totals", "count", 1),
@@ -116,5 +123,5 @@ ROLES.add(
     Role("trials", "Number of trials", "Trial rows", "size"),
     Role("offset", "Exposure", "Trial rows", "positive"),
 )
-UNIQUE_EXCEPT = frozenset({"moderator", "rob"})
+UNIQUE_EXCEPT = frozenset({"moderator", "rob", "covariance"})
 """Roles that several columns may have; every other role stands once."""

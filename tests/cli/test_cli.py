@@ -328,3 +328,22 @@ def test_adjustments_and_conversions_are_listed(capsys):
     assert "combine1" in said
     assert main(["list", "conversions"]) == 0
     assert "se1i n1i → sd1i" in capsys.readouterr().out
+
+
+def test_shared_groups_types_and_times_can_be_told_in_words(tmp_path):
+    table = tmp_path / "arms.csv"
+    table.write_text(
+        "Study,2,vs,n1,n2,yi,vi\nA,low,p,30,60,-0.3,0.04\nA,high,p,32,60,-0.45,0.0441\n"
+        "B,low,p,50,50,-0.1,0.03\n",
+        encoding="utf-8",
+    )
+    words = ["analyse", str(table), "--measure", "GEN", "--out", str(tmp_path / "out")]
+    for role in ("study=Study", "yi=yi", "vi=vi"):
+        words += ["--role", role]
+    for said in ("use=combine", "why=control", "group1=2", "group2=vs", "size1=n1", "size2=n2"):
+        words += ["--dependence", said]
+    assert main(words) == 0
+    study = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["studies"][0]
+    share = (1 / 60) / ((1 / 30 + 1 / 60) * (1 / 32 + 1 / 60)) ** 0.5
+    c = share * 0.2 * 0.21
+    assert study["vi"] == pytest.approx((0.04 * 0.0441 - c**2) / (0.04 + 0.0441 - 2 * c))

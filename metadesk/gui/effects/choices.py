@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from metadesk.gui.forms import FlagWords, OptionsForm
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
+from metadesk.options import options_of
 
 
 class ChoiceDialog(QDialog):
@@ -77,8 +78,6 @@ class ChoiceDialog(QDialog):
                 label.setVisible(on)
 
     def _set(self, name: str, value: object) -> None:
-        from metadesk.options import options_of
-
         spec = self._session.spec
         options = {**getattr(spec, self._block), name: value}
         defaults = {o.name: o.default for o in options_of(self._family)}
@@ -92,7 +91,7 @@ class DependenceDialog(ChoiceDialog):
     """Several effects of one study; shows only what the chosen reason needs."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        from metadesk.analysis.dependence import Dependence
+        from metadesk.analysis.covariances import Dependence
 
         super().__init__(
             session, "dependence", Dependence,
@@ -107,30 +106,28 @@ class DependenceDialog(ChoiceDialog):
 
     def refresh(self) -> None:
         """Offer only what matters now, and say which columns would be used."""
+        from metadesk.analysis.covariances import USUAL, Dependence, relevant
+        from metadesk.analysis.dependence import dependence_of
+        from metadesk.errors import SpecProblem
+
         super().refresh()
         spec, table = self._session.spec, self._session.table
-        use = spec.dependence.get("use", "none")
-        why = spec.dependence.get("why", "outcomes")
-        wanted = {
-            "why": use != "none",
-            "rho": use != "none" and why in ("outcomes", "outcomes-times"),
-            "phi": use != "none" and why in ("times", "outcomes-times"),
-            "weighted": use == "combine",
-            "study": use != "none",
-            "outcome": use != "none" and why == "outcomes-times",
-            "time": use != "none" and why in ("times", "outcomes-times"),
-            "group1": use != "none" and why == "control",
-            "group2": use != "none" and why == "control",
+        try:
+            chosen = dependence_of(spec.dependence)
+        except SpecProblem:
+            chosen = Dependence()
+        use = chosen.use
+        wanted = relevant(chosen) | {"why"} if use != "none" else frozenset({"use"})
+        for option in options_of(Dependence):
+            if option.name == "weighted":
+                self._show_field(option.name, use == "combine")
+            elif option.name != "use":
+                self._show_field(option.name, option.name in wanted)
+        usual = {
+            name: next((c.name for r in roles if (c := table.with_role(r))), "")
+            for name, roles in USUAL.items()
         }
-        for name, on in wanted.items():
-            self._show_field(name, on)
-        for name, roles in (
-            ("study", ("cluster", "study")), ("outcome", ("outcome",)), ("time", ("time",)),
-        ):  # fmt: skip
-            line = self.form.field(name)
-            usual = next((c.name for r in roles if (c := table.with_role(r))), "")
-            if isinstance(line, QLineEdit):
-                line.setPlaceholderText(usual)
+        self.form.set_columns([column.name for column in table.columns], usual)
         if use == "keep" and spec.model != "multilevel":
             self.state.setText(
                 self.tr("The covariances are read by the multilevel model; choose it in the panel.")

@@ -86,7 +86,7 @@ class MeasureBox(QWidget):
 
         table, spec = self._session.table, self._session.spec
         roles = {**table.roles, **spec.roles}
-        suggestion = suggest_measure(roles, table, spec.outcome)
+        suggestion = suggest_measure(roles, table, spec.outcome_meant)
         options = tuple(spec.measure_options.items())
         now = (tuple(sorted(roles.items())), spec.measure, options, suggestion.reason)
         if now == self._shown:

@@ -57,7 +57,7 @@ class OutcomeBox(QWidget):
         self.setVisible(several or side_by_side)
 
     def _show_rows(self) -> bool:
-        outcomes, wanted = outcomes_of(self._session.table), self._session.spec.outcome
+        outcomes, wanted = outcomes_of(self._session.table), self._session.spec.outcome_meant
         try:
             name = chosen_outcome(outcomes, wanted)
         except SpecProblem:
@@ -69,7 +69,7 @@ class OutcomeBox(QWidget):
                 self.rows.addItem(words.format(outcome, count), outcome)
             self.rows.addItem(self.tr("All together"), ALL)
             self.rows.setCurrentIndex(self.rows.findData(name or ALL))
-        there = outcomes.divide or bool(wanted)
+        there = outcomes.divide or bool(self._session.spec.outcome)
         self._rows_label.setVisible(there)
         self.rows.setVisible(there)
         return there

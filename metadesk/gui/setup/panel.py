@@ -13,6 +13,7 @@ from metadesk.gui.forms import Section
 from metadesk.gui.results.notes import NoteList
 from metadesk.gui.session import Session
 from metadesk.gui.setup.compare_box import CompareBox
+from metadesk.gui.setup.dependence_box import DependenceBox
 from metadesk.gui.setup.measure_box import MeasureBox
 from metadesk.gui.setup.model_box import ModelBox
 from metadesk.gui.setup.moderator_box import ModeratorBox
@@ -70,6 +71,7 @@ class SetupPanel(QScrollArea):
         outcome = Section(self.tr("Outcome"), "outcomeSection")
         outcome.column.addWidget(OutcomeBox(session))
         outcome.column.addWidget(self._measure)
+        outcome.column.addWidget(DependenceBox(session, outcome))
         model = Section(self.tr("Model"), "modelSection")
         model.column.addWidget(self._model)
         words = Section(self.tr("Words"), "wordsSection", opened=False)

@@ -111,7 +111,7 @@ class Banner(QFrame):
 
     def _say(self) -> None:
         table = self._session.table
-        sentence = banner_sentence(table, self._session.spec.outcome)
+        sentence = banner_sentence(table, self._session.spec.outcome_meant)
         self.label.setText(" ".join(filter(None, (sentence, self._of_cells()))))
         self.label.setToolTip("\n".join((self.label.text(), *role_titles(table))))
 
@@ -151,7 +151,7 @@ class Banner(QFrame):
         if not outcomes.divide:
             return
         try:
-            chosen = chosen_outcome(outcomes, spec.outcome) or ALL
+            chosen = chosen_outcome(outcomes, spec.outcome_meant) or ALL
         except SpecProblem:
             chosen = ""
         lines = {
