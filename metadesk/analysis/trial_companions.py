@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+
+import numpy as np
 
 from metadesk.analysis.fitting import fit_model
 from metadesk.analysis.presets import DEFAULT_PRESET, PRESETS
@@ -20,13 +23,15 @@ from metadesk.analysis.trial_result import TrialCompanion
 from metadesk.errors import MetadeskError
 from metadesk.models import FitResult
 from metadesk.models.meta.data import MetaData
-from metadesk.models.mixed import LinearMixed, MixedResult, TrialData, fit_linear
+from metadesk.models.mixed import LinearMixed, MixedResult, Term, TrialData, fit_linear
 from metadesk.models.mixed.columns import RawCell, as_words
+from metadesk.models.mixed.linear.weight import share_of_the_others
 from metadesk.models.mixed.patient_series import PatientSummaries, SeriesResult
 from metadesk.models.mixed.two_by_two import ClassicalCrossover
 from metadesk.models.result import Quantity
 from metadesk.numerics.progress import SILENT, Progress
 
+Ask = tuple[str, str, str, Callable[[], MixedResult]]
 WITHIN = "Compares each person with themselves only; needs no normal distribution of persons."
 
 
@@ -43,7 +48,7 @@ def companions_of(
 
     df = "satterthwaite" if asked.df == "kenward-roger" else "kenward-roger"
     title = {"satterthwaite": "Satterthwaite", "kenward-roger": "Kenward–Roger"}[df]
-    asks: list[tuple[str, str, str, Callable[[], MixedResult]]] = [
+    asks: list[Ask] = [
         ("df", f"Same model, {title} df", "", linear(replace(base, method="REML", df=df))),
         ("ml", "Same model, maximum likelihood",
          "Variances come out too small; for comparing models only.",
@@ -56,13 +61,65 @@ def companions_of(
             ("carryover", "With first-order carryover", "Costs precision.",
              linear(replace(base, carryover=True)))
         )  # fmt: skip
+    asks += _with_baseline(prepared, base, linear)
     whole = _complete(prepared)
     if whole is not None:
-        asks.append(
-            ("complete", "Persons with all periods only", "Leaves out what the model can use.",
-             linear(base, whole))
-        )  # fmt: skip
+        words = "Leaves out what the model can use."
+        with suppress(MetadeskError, ArithmeticError):
+            name = f"{prepared.roles.treatment}[{against.active}]"
+            share = share_of_the_others(base, data, whole, name)
+            others = data.n_subjects - whole.n_subjects
+            words += (
+                f" The {others} persons left out carry {100 * share:.1f} % of the information "
+                f"about the effect."
+            )
+        asks.append(("complete", "Persons with all periods only", words, linear(base, whole)))
     return _answered(asks, prepared, against)
+
+
+def _with_baseline(
+    prepared: PreparedTrial,
+    base: LinearMixed,
+    linear: Callable[..., Callable[[], MixedResult]],
+) -> list[Ask]:
+    """The baseline of each period as a covariate, and split into person's mean and deviation."""
+    column = prepared.roles.baseline
+    if not column:
+        return []
+    asks: list[Ask] = []
+    if not base.baseline:
+        asks.append(
+            ("baseline", "With the baseline as covariate", "Adjusted, never subtracted.",
+             linear(replace(base, baseline=True)))
+        )  # fmt: skip
+    try:
+        data, names = _split_baseline(data_of(prepared), column)
+    except MetadeskError:
+        return asks
+    rest = tuple(t for t in base.terms(data) if t.column != column)
+    fixed = (*(Term(n, "numeric") for n in names), *rest)
+    asks.append(
+        ("baseline-split", "Baseline split: person's mean and deviation from it",
+         "Slopes between and within persons may differ (Kenward & Roger 2010).",
+         linear(replace(base, fixed=fixed), data))
+    )  # fmt: skip
+    return asks
+
+
+def _split_baseline(data: TrialData, column: str) -> tuple[TrialData, tuple[str, str]]:
+    """Two columns more: the mean baseline of each person, and the row's deviation from it."""
+    values, person = data.numeric(column), data.subject.codes
+    known = ~np.isnan(values)
+    counts = np.bincount(person[known], minlength=data.n_subjects)
+    sums = np.bincount(person[known], values[known], minlength=data.n_subjects)
+    mean = (sums / np.maximum(counts, 1))[person]
+    names = (f"{column}, person's mean", f"{column}, deviation")
+    cells: dict[str, list[RawCell]] = {n: [None] * data.n_rows for n in names}
+    for i in np.flatnonzero(known):
+        row = int(data.rows[i])
+        cells[names[0]][row] = float(mean[i])
+        cells[names[1]][row] = float(values[i] - mean[i])
+    return TrialData.from_columns({**data.cells, **cells}, data.roles, repeated=True), names
 
 
 def series_companions(
@@ -76,7 +133,7 @@ def series_companions(
     """The effect in the population of a series by other models."""
     data = data_of(prepared)
     base = without_intervals(linear_options(prepared, "series", against))
-    asks: list[tuple[str, str, str, Callable[[], MixedResult]]] = [
+    asks: list[Ask] = [
         ("df", "Same model, Satterthwaite df", "",
          lambda: fit_linear(replace(base, df="satterthwaite"), data, progress)),
         ("intercept", "One effect for all persons",
@@ -116,6 +173,7 @@ def generalised_companions(
     words = {
         f"rd {pair}": "Difference of risks in the population.",
         f"log or {pair}": "Odds ratio in the population; nearer to 1 than that of a person.",
+        f"log rr {pair}": "Ratio of rates in the population.",
     }
     found = [
         TrialCompanion(key, main.extra[key].title, main.extra[key], sentence)
@@ -129,7 +187,7 @@ def generalised_companions(
 
 
 def _answered(
-    asks: list[tuple[str, str, str, Callable[[], MixedResult]]],
+    asks: list[Ask],
     prepared: PreparedTrial,
     against: Comparison,
 ) -> tuple[TrialCompanion, ...]:

@@ -18,6 +18,7 @@ from metadesk.models.result import Quantity
 if TYPE_CHECKING:  # the models of trial rows are slow to import; plots only read their results
     from metadesk.models.mixed import DesignSummary, MixedResult, Roles
     from metadesk.models.mixed.bioequivalence import BioequivalenceResult
+    from metadesk.models.mixed.linear.components import RatioTest
     from metadesk.models.mixed.one_patient import OnePatientResult
     from metadesk.models.mixed.patient_series import SeriesResult
     from metadesk.models.mixed.two_by_two import ClassicalCrossover
@@ -62,6 +63,27 @@ class TrialCompanion:
     sentence: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class LadderLine:
+    """One structure of persons and residuals, fitted to the same rows by REML.
+
+    ``test`` compares it with the line named in ``against``; ``effect`` is the treatment contrast.
+    ``remark`` says why a structure has no fit.
+    """
+
+    key: str
+    label: str
+    chosen: bool = False
+    loglik: float = math.nan
+    n_parameters: int = 0
+    aicc: float = math.nan
+    bic: float = math.nan
+    effect: Quantity | None = None
+    test: RatioTest | None = None
+    against: str = ""
+    remark: str = ""
+
+
 @dataclass(frozen=True)
 class EffectScale:
     """What the treatment effect is: its words, and whether it is the logarithm of a ratio."""
@@ -104,6 +126,9 @@ class TrialResult:
     classical: ClassicalCrossover | None = None
     binary: BinaryCrossover | None = None
     carryover: tuple[Quantity, ...] = ()
+    ladder: tuple[LadderLine, ...] = ()
+    checks: tuple[Quantity, ...] = ()
+    by_cut: tuple[Quantity, ...] = ()
     bioequivalence: BioequivalenceResult | None = None
     series: SeriesResult | None = None
     patient: OnePatientResult | None = None

@@ -7,39 +7,16 @@ import math
 from metadesk.analysis.trial_result import TrialResult
 from metadesk.document import Cell, Column, Table
 from metadesk.models.mixed.two_by_two import CARRYOVER_SENTENCE
-from metadesk.models.result import Quantity
-
-QUANTITY = (
-    Column("name", "Quantity"),
-    Column("value", "Estimate", "effect", 3),
-    Column("se", "SE", "se"),
-    Column("lower", "CI from", "effect", 3),
-    Column("upper", "to", "effect", 3),
-    Column("df", "df", "df"),
-    Column("p", "P", "p"),
-    Column("method", "Method"),
-)
+from metadesk.reports.trial_person import person_tables
+from metadesk.reports.trial_quantities import QUANTITY, number, quantity_row
 
 
 def beside_tables(result: TrialResult) -> list[Table]:
     """All tables that stand beside the model, in the order in which they are read."""
     found: list[Table] = []
-    found += _series(result) + _patient(result)
+    found += _series(result) + person_tables(result)
     found += _bioequivalence(result) + _classical(result) + _binary(result) + _carryover(result)
     return found
-
-
-def number(value: float) -> float | None:
-    """A number as a cell, nothing for NaN."""
-    return None if math.isnan(value) else float(value)
-
-
-def quantity_row(q: Quantity) -> tuple[Cell, ...]:
-    """A quantity as a line of a table."""
-    low, high = (q.interval.lower, q.interval.upper) if q.interval else (math.nan, math.nan)
-    df = number(q.df) if math.isfinite(q.df) else None
-    return (q.title, number(q.value), number(q.se), number(low), number(high), df, number(q.p),
-            q.method)  # fmt: skip
 
 
 def _carryover(result: TrialResult) -> list[Table]:
@@ -222,77 +199,3 @@ def persons_table(result: TrialResult) -> Table:
     if s.raw.left_out:
         notes.append(f"Without a complete cycle: {', '.join(s.raw.left_out)}.")
     return Table("Effects of the persons", tuple(columns), tuple(rows), tuple(notes), key="persons")
-
-
-def _patient(result: TrialResult) -> list[Table]:
-    p = result.patient
-    if p is None:
-        return []
-    found: list[Table] = []
-    if p.cycles is not None:
-        c = p.cycles
-        found.append(
-            Table(
-                "Differences by cycle",
-                (Column("cycle", "Cycle"), Column("d", result.contrast, "effect", 3)),
-                tuple((n, float(d)) for n, d in zip(c.cycles, c.differences, strict=True)),
-                key="cycles",
-            )
-        )
-        tests: list[tuple[Cell, ...]] = [
-            ("Randomisation test, two-sided", c.p_random),
-            (f"Randomisation test, {result.active} higher", c.p_greater),
-            (f"Randomisation test, {result.active} lower", c.p_less),
-            ("t test of the cycle differences", number(c.p)),
-            ("Sign test", c.p_sign),
-        ]
-        found.insert(
-            0,
-            Table(
-                "Tests for this person",
-                (Column("test", "Test"), Column("p", "P", "p")),
-                tuple(tests),
-                (
-                    f"{len(c.differences)} randomised cycles: no two-sided randomisation P value "
-                    f"below {c.floor:.3g} is possible.",
-                ),
-                key="person_tests",
-            ),
-        )
-    beside = [("Two samples, Welch", p.samples.welch), ("Two samples, pooled", p.samples.pooled)]
-    treatment = f"{result.roles.treatment}[{result.active}]"
-    names = {"ols": "Least squares in time", "ar1": "AR(1) in time"}
-    for key, fit in p.fits.items():
-        if treatment in fit.coefficients.names:
-            beside.insert(0, (names.get(key, key), fit.coefficients.at(treatment)))
-    rows = [(label, *quantity_row(q)[1:]) for label, q in beside]
-    rows += [
-        (f"Autocorrelation held at {phi:g}", b, se, None, None, None, None, "sensitivity")
-        for phi, b, se in p.sensitivity
-    ]
-    acf = ", ".join(f"{r:.2f}" for r in p.samples.autocorrelation[:6])
-    found.append(
-        Table(
-            "The effect in this person, by model",
-            QUANTITY,
-            tuple(rows),
-            (
-                f"Durbin–Watson {p.samples.durbin_watson:.2f}; autocorrelations of the residuals "
-                f"from lag 1 on: {acf}.",
-            ),
-            key="person_models",
-        )
-    )
-    chances = {"benefit": "That the effect points the right way",
-               "relevant": "That the effect exceeds the smallest relevant difference"}  # fmt: skip
-    if p.probability:
-        found.append(
-            Table(
-                "Probability for this person",
-                (Column("what", "What"), Column("p", "Probability", "number", 3)),
-                tuple((chances.get(k, k), float(v)) for k, v in p.probability.items()),
-                ("From the t distribution of the cycle differences.",),
-                key="probability",
-            )
-        )
-    return found

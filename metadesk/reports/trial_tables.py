@@ -7,7 +7,9 @@ import math
 from metadesk.analysis.trial_result import TrialResult
 from metadesk.document import Cell, Column, Table
 from metadesk.models.result import Quantity
-from metadesk.reports.trial_beside import beside_tables, number
+from metadesk.reports.trial_beside import beside_tables
+from metadesk.reports.trial_checks import checks_tables, is_average
+from metadesk.reports.trial_quantities import number
 
 MARGINAL_DIFFERENCE = "rd "
 
@@ -20,6 +22,7 @@ def trial_tables(result: TrialResult) -> tuple[Table, ...]:
         found.append(result.main.summary())
         found += list(result.main.tables)
         found.append(components_table(result))
+    found += checks_tables(result)
     return tuple(t for t in found if t.rows)
 
 
@@ -129,7 +132,7 @@ def components_table(result: TrialResult) -> Table:
             remark = f"interval by {c.interval.method}"
         rows.append((c.title, c.estimate, sd, number(ends[0]), number(ends[1]), remark))
     for q in main.extra.values():
-        if not math.isnan(q.value):
+        if not math.isnan(q.value) and not is_average(q):
             ends = (q.interval.lower, q.interval.upper) if q.interval else (math.nan, math.nan)
             rows.append((q.title, q.value, None, number(ends[0]), number(ends[1]), q.method))
     return Table("Variation between and within persons", columns, tuple(rows), key="components")
