@@ -59,10 +59,19 @@ class _Sets:
     k: FloatVector
     p: int
 
-    def take(self, which: IntVector | BoolVector) -> _Sets:
+    def take(self, which: IntVector | BoolVector | slice) -> _Sets:
         X = None if self.X is None else np.ascontiguousarray(self.X[:, which])
         y, v, m = (np.ascontiguousarray(a[:, which]) for a in (self.y, self.v, self.m))
         return replace(self, y=y, v=v, m=m, X=X, k=self.k[which])
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """``y'Py``, the trace of P and the sum of the weights, all at tau² = 0."""
+
+    yPy: FloatVector
+    trP: FloatVector
+    sw: FloatVector
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +123,7 @@ def fit_batch(
     with np.errstate(all="ignore"):
         for first in range(0, B, size):
             progress.step(first / B)
-            block = sets.take(np.arange(first, min(B, first + size)))
+            block = sets.take(slice(first, first + size))
             parts.append(_fit(block, method, tau2))
     return parts[0] if len(parts) == 1 else _joined(parts)
 
@@ -154,12 +163,11 @@ def _sets(
 def _fit(sets: _Sets, method: str, given: float | None) -> BatchFit:
     centre = _sum(sets.m * sets.y) / sets.k
     about = sets if sets.X is not None else replace(sets, y=(sets.y - centre) * sets.m)
-    t = np.full(sets.k.size, given) if given is not None else _tau2(about, method)
+    f = _moments(about)
+    t = np.full(sets.k.size, given) if given is not None else _tau2(about, method, f)
     b, vb, q = _solve(about, t)
     if sets.X is None:
         b = b + centre[:, None]
-    zero = np.zeros(t.size)
-    f = _forms(about, zero)
     df = sets.k - sets.p
     typical = df / f.trP
     I2 = 100.0 * t / (t + typical)
@@ -233,6 +241,19 @@ def _cross(w: FloatMatrix, X: FloatMatrix) -> FloatMatrix:
     return np.asarray(wX @ X.transpose(1, 0, 2), dtype=np.float64)
 
 
+def _moments(sets: _Sets) -> _Moments:
+    w = sets.m / sets.v
+    sw = _sum(w)
+    if sets.X is None:
+        r = sets.y - _dot(w, sets.y) / sw
+        return _Moments(_dot(w * r, r), sw - _dot(w, w) / sw, sw)
+    inverse = _invert(_cross(w, sets.X))
+    b = np.einsum("bij,bj->bi", inverse, np.einsum("kb,kbi->bi", w * sets.y, sets.X))
+    r = sets.y - np.einsum("kbi,bi->kb", sets.X, b)
+    trace = np.einsum("bij,bji->b", inverse, _cross(w * w, sets.X))
+    return _Moments(_dot(w * r, r), sw - trace, sw)
+
+
 def _forms(sets: _Sets, t: FloatVector) -> _Forms:
     w = sets.m / (sets.v + t)
     w2 = w * w
@@ -281,7 +302,7 @@ def _quadratic(sets: _Sets, t: FloatVector) -> tuple[FloatVector, FloatVector]:
 # --------------------------------------------------------------------------- tau²
 
 
-def _tau2(sets: _Sets, method: str) -> FloatVector:
+def _tau2(sets: _Sets, method: str, f: _Moments) -> FloatVector:
     df = sets.k - sets.p
     if method == "EE":
         return np.zeros(sets.k.size)
@@ -293,13 +314,12 @@ def _tau2(sets: _Sets, method: str) -> FloatVector:
         medians = {d: chi2_quantile(0.5, d) for d in set(df.tolist()) if d > 0}
         t = _solve_q(sets, np.array([medians.get(d, math.inf) for d in df.tolist()]))
     else:
-        t = _closed(sets, method, df)
+        t = _closed(sets, method, df, f)
     return np.where((df > 0) & np.isfinite(t), np.maximum(t, 0.0), 0.0)
 
 
-def _closed(sets: _Sets, method: str, df: FloatVector) -> FloatVector:
+def _closed(sets: _Sets, method: str, df: FloatVector, f: _Moments) -> FloatVector:
     if method in ("DL", "HS", "HSk"):
-        f = _forms(sets, np.zeros(df.size))
         if method == "DL":
             return (f.yPy - df) / f.trP
         factor = sets.k / df if method == "HSk" else 1.0
