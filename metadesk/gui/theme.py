@@ -126,7 +126,7 @@ def panel_css(t: Tones) -> str:
         selection-background-color: {t.selection}; selection-color: {t.text}; }}
     QHeaderView, QHeaderView::section {{ background: transparent; color: {t.muted}; border: none; }}
     QHeaderView::section {{ border-top: 1px solid {t.muted}; border-bottom: 1px solid {t.muted};
-        padding: 3px 5px; }}
+        padding: 3px; }}
     QWidget#setupBody, QWidget#resultsBody {{ background: transparent; }}
     """
         + scroll_css(t)

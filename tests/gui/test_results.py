@@ -46,6 +46,17 @@ def test_the_screen_rounds_and_the_clipboard_does_not(qtbot):
     assert as_tsv(TABLE).split("\r\n")[2] == "Fixed\t\t"
 
 
+def test_words_do_not_touch_the_numbers_before_them(qtbot):
+    columns = (Column("model", "Model"), Column("p", "P", "p"), Column("by", "By"))
+    model = DocumentTableModel(Table("Made", columns, (("Fixed", 0.1, "Wald"),), (), key="made"))
+    gap = Qt.ItemDataRole.DecorationRole
+    assert [model.data(model.index(0, at), gap) is not None for at in range(3)] == [
+        False, False, True,
+    ]  # fmt: skip
+    across = Qt.Orientation.Horizontal
+    assert model.headerData(2, across, gap) is model.data(model.index(0, 2), gap)
+
+
 def test_html_on_the_clipboard_keeps_the_digits_for_spreadsheets():
     html = as_html(TABLE)
     assert 'x:num="-0.123456789012"' in html

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
+from functools import cache
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QGuiApplication, QKeySequence, QPixmap, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -19,6 +20,7 @@ from metadesk.document import Cell, Column, Table, format_value
 
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
+GAP = 10  # px
 LEAST_WORDS = 72  # px; a narrower column of words would say nothing
 
 
@@ -51,7 +53,14 @@ class DocumentTableModel(QAbstractTableModel):
             return str(value or "")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column.kind)
+        if role == Qt.ItemDataRole.DecorationRole and self.after_numbers(index.column()):
+            return _gap()
         return None
+
+    def after_numbers(self, column: int) -> bool:
+        """Whether words begin where numbers end, so that they would touch."""
+        kinds = [c.kind for c in self.table.columns]
+        return column > 0 and kinds[column] == "text" and kinds[column - 1] != "text"
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -63,7 +72,17 @@ class DocumentTableModel(QAbstractTableModel):
             return self.table.columns[section].title
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(self.table.columns[section].kind)
+        if role == Qt.ItemDataRole.DecorationRole and self.after_numbers(section):
+            return _gap()
         return None
+
+
+@cache
+def _gap() -> QPixmap:
+    """Nothing, as wide as the space between a number and the words after it."""
+    nothing = QPixmap(GAP, 1)
+    nothing.fill(Qt.GlobalColor.transparent)
+    return nothing
 
 
 def _alignment(kind: str) -> Qt.AlignmentFlag:
@@ -120,10 +139,13 @@ class TableView(QTableView):
     def _set_widths(self, table: Table) -> None:
         bold = self.horizontalHeader().fontMetrics()
         plain = self.fontMetrics()
+        model = self.model()
+        assert isinstance(model, DocumentTableModel)
         for at, column in enumerate(table.columns):
             shown = [format_value(r[at], column.kind, column.digits) for r in table.rows[:200]]
             widest = max((plain.horizontalAdvance(s) for s in shown), default=0)
             wide = max(widest, bold.horizontalAdvance(column.title)) + 24
+            wide += GAP if model.after_numbers(at) else 0
             self.setColumnWidth(at, min(max(wide, 56), 340))
         self._natural = self.horizontalHeader().length()
         self.setMaximumWidth(self._natural + 2)
