@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from metadesk.gui.forms import QuietCombo
@@ -28,7 +28,12 @@ class Side(QWidget):
         self.kind.setObjectName("sheetKind")
         self.kind.setAccessibleName(self.tr("This sheet holds"))
         self.kind.addItem(self.tr("studies"), "studies")
-        self.kind.addItem(self.tr("trial rows (crossover, N-of-1)"), "trial")
+        self.kind.addItem(self.tr("trial rows"), "trial")
+        self.kind.setItemData(
+            1,
+            self.tr("A row for each time a person was measured: crossover and N-of-1 trials."),
+            Qt.ItemDataRole.ToolTipRole,
+        )
         words = QLabel(self.tr("This sheet holds"), self)
         words.setBuddy(self.kind)
         set_role(words, "field")
