@@ -30,7 +30,7 @@ _NODES = 32
 _MANY = 60.0
 _REACH, _STEP, _BLOCK = 45.0, 0.2, 25
 _NOTHING = 1e-17
-_NEAR_ZERO = 1e-4
+_NEAR_ZERO, _SMALLEST = 1e-4, 1e-140
 
 
 def chi2_sum_cdf(q: float, lambdas: FloatVector) -> float:
@@ -120,15 +120,15 @@ def _cdf(q: float, law: Transform) -> float:
     off it, seen from 1/q: at 0 itself a weight that rules the mean of the effects, and so is none
     of the eigenvalues, would leave its rounding errors behind.
     """
-    if q <= 0.0:
-        return 0.0
     if law.n == 0:
-        return 1.0
+        return float(q > 0.0)
+    if q < _SMALLEST:  # whose inverse has no square
+        return 0.0
     total, bend = law.slopes(_NEAR_ZERO / q)
     squares = max(-0.5 * bend, total**2 / law.n)
     if q > total + 60.0 * math.sqrt(2.0 * squares):
         return 1.0
-    value = _vertical(q, law) if total**2 / squares > _MANY else _parabola(q, law)
+    value = _vertical(q, law) if total**2 > _MANY * squares else _parabola(q, law)
     return min(max(value, 0.0), 1.0)
 
 

@@ -80,3 +80,12 @@ def test_a_study_that_rules_the_mean_leaves_no_rounding_errors(small):
         q = at * float(lambdas.sum())
         found = ResidualForm(1.0 / v, np.ones((71, 1))).cdf(q, v + tau2)
         assert found == pytest.approx(chi2_sum_cdf(q, lambdas), abs=3e3 * small + 1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 3, 80])
+def test_next_to_nothing_is_hardly_ever_undercut(n):
+    for q in (1e-320, 1e-244, 1e-139, 1e-40):
+        expected = special.gammainc(n / 2, q / 2)
+        assert chi2_sum_cdf(q, np.ones(n)) == pytest.approx(expected, abs=1e-19)
+        about_mean = ResidualForm(np.ones(n + 1), np.ones((n + 1, 1)))
+        assert about_mean.cdf(q, np.ones(n + 1)) == pytest.approx(expected, abs=1e-19)
