@@ -39,10 +39,11 @@ def critical_value(level: float, df: float = math.inf) -> float:
     return float(special.ndtri(p) if math.isinf(df) else special.stdtrit(df, p))
 
 
-def p_value(statistic: float, df: float = math.inf) -> float:
-    """Return :func:`two_sided_p` for one statistic; NaN stays NaN."""
-    t = -abs(statistic)
-    return 2.0 * float(special.ndtr(t) if math.isinf(df) else special.stdtr(df, t))
+def p_values(statistics: FloatVector, df: float) -> FloatVector:
+    """Return :func:`two_sided_p` for statistics that share their df; NaN stays NaN."""
+    t = -np.abs(statistics)
+    tail = special.ndtr(t) if math.isinf(df) else special.stdtr(df, t)
+    return np.asarray(2.0 * tail, dtype=float)
 
 
 def chi2_tail(statistic: float, df: float) -> float:

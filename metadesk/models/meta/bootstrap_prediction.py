@@ -73,11 +73,8 @@ def _confidence_distribution(data: MetaData, progress: Progress) -> _Law:
     """``P(tau² <= t) = P(Q >= q; t)``, tabulated as finely as it bends."""
     kernel = MeanKernel(data.yi, data.vi)
     a = 1.0 / data.vi
-    q, form, floor = (
-        kernel.moment(a).yPy,
-        ResidualForm(a, np.ones((data.k, 1))),
-        float(a.max()) ** -1,
-    )
+    q, floor = kernel.moment(a).yPy, float(data.vi.min())
+    form = ResidualForm(a, np.ones((data.k, 1)))
 
     def probit(t: float) -> float:
         progress.check()

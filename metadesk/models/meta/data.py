@@ -132,7 +132,7 @@ class MetaData:
 
     def notes(self) -> tuple[Note, ...]:
         """Cautions about the numbers as they stand."""
-        lo, hi = int(np.argmin(self.vi)), int(np.argmax(self.vi))
+        lo, hi = int(self.vi.argmin()), int(self.vi.argmax())
         ratio = self.vi[hi] / self.vi[lo]
         if ratio < _WIDE_RATIO:
             return ()

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from metadesk.models.meta.kernel import LOG_2PI, is_constant
+from metadesk.models.meta.kernel import LOG_2PI
 from metadesk.models.meta.linear import Linear
 from metadesk.models.result import FitStatistics
 from metadesk.numerics.types import FloatMatrix, FloatVector
@@ -19,7 +19,7 @@ EFFECT = "effect"
 
 def fit_statistics(
     fit: Linear,
-    X: FloatMatrix,
+    basis: FloatMatrix,
     v: FloatVector,
     restricted: bool,
     n_variances: int,
@@ -31,13 +31,13 @@ def fit_statistics(
     deviance is minus twice that. Ordinary: the deviance is against the model that fits every effect
     exactly with variances ``v``. BIC and AICc count k - p observations under restriction, else k.
     ``variances`` names those that maximise it with the coefficients; None where something else was
-    maximised.
+    maximised. ``basis`` (k, p) holds orthonormal columns that span those of X.
     """
     k, p = fit.k, fit.p
     logs = -float(np.log(fit.w).sum())
     parameters = p + n_variances
     if restricted:
-        ll = -0.5 * ((k - p) * LOG_2PI + logs + fit.rss + _logdet_ratio(fit, X))
+        ll = -0.5 * ((k - p) * LOG_2PI + logs + fit.rss + _logdet_ratio(fit, basis))
         deviance = -2.0 * ll
         n = k - p
     else:
@@ -58,9 +58,8 @@ def fit_statistics(
     )
 
 
-def _logdet_ratio(fit: Linear, X: FloatMatrix) -> float:
-    """ln|X'WX| - ln|X'X|."""
-    if is_constant(X):
+def _logdet_ratio(fit: Linear, Q: FloatMatrix) -> float:
+    """ln|X'WX| - ln|X'X|, which is ln|Q'WQ|."""
+    if fit.of_mean:
         return math.log(float(fit.w.sum())) - math.log(fit.k)
-    Q = np.linalg.qr(X)[0]
     return float(np.linalg.slogdet(Q.T.dot(fit.w[:, None] * Q))[1])

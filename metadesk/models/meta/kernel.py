@@ -85,14 +85,16 @@ class Kernel(Protocol):
         ...
 
 
-def kernel_of(y: FloatVector, v: FloatVector, X: FloatMatrix) -> Kernel:
-    """The kernel that suits ``X`` of full column rank."""
-    return MeanKernel(y, v) if is_constant(X) else DesignKernel(y, v, X)
+def kernel_of(
+    y: FloatVector, v: FloatVector, X: FloatMatrix, basis: FloatMatrix | None = None
+) -> Kernel:
+    """The kernel that suits ``X`` of full column rank; ``basis`` where one is known already."""
+    return MeanKernel(y, v) if is_constant(X) else DesignKernel(y, v, X, basis)
 
 
 def is_constant(X: FloatMatrix) -> bool:
     """Whether ``X`` is an intercept alone, of ones."""
-    return X.shape[1] == 1 and bool((X == 1.0).all())
+    return bool(X.shape[1] == 1 and np.count_nonzero(X == 1.0) == X.shape[0])
 
 
 class MeanKernel:
@@ -118,8 +120,8 @@ class MeanKernel:
         self.k, self.p, self.v = y.size, 1, v
         j = int(v.argmin())
         self._y = y - y[j]
-        keep = np.arange(y.size) != j
-        self._yr, self._vr, self._v0 = self._y[keep], v[keep], float(v[j])
+        self._yr = np.concatenate((self._y[:j], self._y[j + 1 :]))
+        self._vr, self._v0 = np.concatenate((v[:j], v[j + 1 :])), float(v[j])
         self._one = np.ones(y.size - 1)
 
     def quadratic(self, t: float) -> tuple[float, float]:
@@ -154,32 +156,27 @@ class MeanKernel:
 
     def scan(self, t: FloatVector) -> tuple[FloatVector, FloatVector, FloatVector]:
         """``y'PPy``, ``tr P`` and the sum of weights at each of several values."""
-        if self.k > _LARGE:
-            return self._scan_by_sums(t)
-        w = 1.0 / (self._vr + t[:, None])
-        a = 1.0 / (self._v0 + t)
-        b1 = w.dot(self._one)
-        sw = a + b1
-        mu = w.dot(self._yr) / sw
-        b2 = np.einsum("ij,ij->i", w, w)
-        u = w * (self._yr - mu[:, None])
-        yPPy = np.einsum("ij,ij->i", u, u) + (a * mu) ** 2
-        return yPPy, (2.0 * a * b1 + (b1 * b1 - b2)) / sw, sw
-
-    def _scan_by_sums(self, t: FloatVector) -> tuple[FloatVector, FloatVector, FloatVector]:
-        """The same from sums of w, w y, w² … w² y²: faster, and good enough to see a sign."""
-        powers = np.stack([self._one, self._yr, self._yr * self._yr], axis=1)
-        found = np.empty((5, t.size))
-        for i, at in enumerate(t.tolist()):
-            w = 1.0 / (self._vr + at)
-            found[:2, i] = w @ powers[:, :2]
-            found[2:, i] = (w * w) @ powers
-        b1, wy, b2, w2y, w2yy = found
+        b1, wy, b2, w2y, w2yy = self._power_sums(t)
         a = 1.0 / (self._v0 + t)
         sw = a + b1
         mu = wy / sw
-        yPPy = w2yy - 2.0 * mu * w2y + mu * mu * (b2 + a * a)
+        # a is the largest weight, so (a mu)² keeps the differences before it from cancelling
+        yPPy = (a * mu) ** 2 + (w2yy - 2.0 * mu * w2y + mu * mu * b2)
         return yPPy, (2.0 * a * b1 + (b1 * b1 - b2)) / sw, sw
+
+    def _power_sums(self, t: FloatVector) -> tuple[FloatVector, ...]:
+        """Sums of w, w y, w², w² y and w² y² without the most precise study."""
+        one, y, yy = self._one, self._yr, self._yr * self._yr
+        if self.k <= _LARGE:
+            w = 1.0 / (self._vr + t[:, None])
+            w2 = w * w
+            return w.dot(one), w.dot(y), w2.dot(one), w2.dot(y), w2.dot(yy)
+        powers, found = np.stack([one, y, yy], axis=1), np.empty((5, t.size))
+        for i, at in enumerate(t.tolist()):  # one at a time, which the cache holds
+            w = 1.0 / (self._vr + at)
+            found[:2, i] = w @ powers[:, :2]
+            found[2:, i] = (w * w) @ powers
+        return tuple(found)
 
     def log_likelihood(self, t: float, restricted: bool) -> float:
         """Log-likelihood at ``t`` with the mean profiled out, all constants included."""
@@ -205,16 +202,20 @@ class MeanKernel:
 class DesignKernel:
     """Any full-rank set of columns, through an orthonormal basis of their span."""
 
-    __slots__ = ("_G", "_Q", "_spread", "_top", "_y", "k", "p", "v")
+    __slots__ = ("_G", "_Q", "_spread", "_top", "_y", "k", "p", "spans_constant", "v")
 
-    def __init__(self, y: FloatVector, v: FloatVector, X: FloatMatrix) -> None:
+    def __init__(
+        self, y: FloatVector, v: FloatVector, X: FloatMatrix, basis: FloatMatrix | None = None
+    ) -> None:
         self.k, self.p, self.v = y.size, int(X.shape[1]), v
         self._top = float(v.max())
         # |X'X| cancels against the same factor in |X'WX|, so only the span of X matters.
-        self._Q: FloatMatrix = np.asarray(np.linalg.qr(X)[0], dtype=np.float64)
-        y = y - y.mean() if self._spans_constant() else y
+        Q = np.linalg.qr(X)[0] if basis is None else basis
+        self._Q: FloatMatrix = np.asarray(Q, dtype=np.float64)
+        self.spans_constant = self._spans_constant()
         deviation = y - y.mean()
         self._spread: float = float(deviation.dot(deviation)) / self.k
+        y = deviation if self.spans_constant else y
         self._y: FloatVector = y - self._Q.dot(self._Q.T.dot(y))
         self._G = (self._Q[:, :, None] * self._Q[:, None, :]).reshape(self.k, -1)
 
@@ -230,7 +231,7 @@ class DesignKernel:
 
     def _spans_constant(self) -> bool:
         one = np.ones(self.k)
-        return bool(np.abs(one - self._Q.dot(self._Q.T.dot(one))).max() < 1e-10)
+        return bool(np.abs(one - self._Q.dot(self._Q.T.dot(one))).max() < 1e-8)
 
     def _fit(self, w: FloatVector) -> tuple[FloatMatrix, FloatVector]:
         A = (w @ self._G).reshape(self.p, self.p)
@@ -266,7 +267,9 @@ class DesignKernel:
             float(wu.dot(u)) - float(c.dot(inverse.dot(c))),
             max(sw - float(flat.dot(A2)), df * least),
             max(
-                sw2 - 2.0 * float(flat.dot((w2 * w) @ self._G)) + float((B2 * B2.T).sum()),
+                sw2
+                - 2.0 * float(flat.dot((w2 * w) @ self._G))
+                + float(B2.ravel().dot(B2.T.ravel())),
                 df * least * least,
             ),
             sw,

@@ -10,7 +10,7 @@ import numpy as np
 from metadesk.document import Note
 from metadesk.models.meta.kernel import is_constant
 from metadesk.models.result import Coefficients
-from metadesk.numerics.tails import critical_value, p_value, quantile, two_sided_p
+from metadesk.numerics.tails import critical_value, p_values, quantile, two_sided_p
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 TESTS = {
@@ -32,7 +32,7 @@ class Linear:
     """Coefficients, their classic covariance and what tests need.
 
     ``rss`` is the residual sum of squares with weights ``w = 1/(v + tau²)``; ``share`` the weights
-    that the coefficients were formed with.
+    that the coefficients were formed with. ``of_mean`` where there is an intercept alone.
     """
 
     b: FloatVector
@@ -43,6 +43,7 @@ class Linear:
     share: FloatVector
     k: int
     p: int
+    of_mean: bool = False
 
 
 def least_squares(
@@ -74,11 +75,13 @@ def _mean(y: FloatVector, s: FloatVector, w: FloatVector, a: FloatVector | None)
     """The weighted mean, formed about the heaviest study so that large effects lose no digits."""
     share = w if a is None else a
     total = float(share.sum())
-    origin = y[int(share.argmax())]
+    origin = float(y[int(share.argmax())])
     b = origin + float(share.dot(y - origin)) / total
     vb = 1.0 / total if a is None else float((a * a).dot(s)) / total**2
     r = y - b
-    return Linear(np.array([b]), np.array([[vb]]), r, float((w * r).dot(r)), w, share, y.size, 1)
+    return Linear(
+        np.array([b]), np.array([[vb]]), r, float((w * r).dot(r)), w, share, y.size, 1, True
+    )
 
 
 def coefficients(
@@ -120,15 +123,17 @@ def coefficients(
         vb, dfs = fit.vb * scale, np.full(fit.p, df)
     elif test != "z":
         dfs = np.full(fit.p, df)
-    se = np.sqrt(np.diag(vb))
-    if not se.all():
+    se = np.sqrt(vb.diagonal())
+    if se.all():
+        stat = fit.b / se
+    else:
         notes.append(_identical())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stat = np.where(se > 0, fit.b / se, math.nan)
-    even = test != "kr" or fit.p == 1
-    first = float(dfs[0])
-    half = (critical_value(level, first) if even else quantile(level, dfs)) * se
-    pval = np.array([p_value(float(stat[0]), first)]) if fit.p == 1 else two_sided_p(stat, dfs)
+        stat = np.divide(fit.b, se, out=np.full(fit.p, math.nan), where=se > 0)
+    if test != "kr" or fit.p == 1:
+        first = float(dfs[0])
+        half, pval = critical_value(level, first) * se, p_values(stat, first)
+    else:
+        half, pval = quantile(level, dfs) * se, two_sided_p(stat, dfs)
     table = Coefficients(
         names, fit.b, se, stat, dfs, pval, fit.b - half, fit.b + half, vb, level,
         used,

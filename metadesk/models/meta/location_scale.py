@@ -120,8 +120,8 @@ def fit_location_scale(
         With too few studies for the coefficients of both parts.
     """
     effects = data.effects
-    X, names, aliased = independent_columns(effects.X, effects.names)
-    Z, z_names, z_aliased = independent_columns(data.Z, data.names)
+    X, names, aliased, basis = independent_columns(effects.X, effects.names)
+    Z, z_names, z_aliased, _ = independent_columns(data.Z, data.names)
     k, p, q = data.k, X.shape[1], Z.shape[1]
     if k < p + q:
         raise NotEstimable(
@@ -159,7 +159,7 @@ def fit_location_scale(
         ),
         heterogeneity=_heterogeneity(effects, X, state.tau2, q, spec.level),
         components=_components(state.tau2, Z, z_names),
-        statistics=fit_statistics(line, X, effects.vi, restricted, q, _variances(z_names)),
+        statistics=fit_statistics(line, basis, effects.vi, restricted, q, _variances(z_names)),
         omnibus=(*_test(means, MEAN_TEST), *_test(table, SPREAD_TEST)),
         weights=100.0 * line.share / line.share.sum(),
         weights_meaning="1/(v + tau²) with each study's own tau².",

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from metadesk.document import Column, Note, Table
 from metadesk.models.meta import linear, prediction, tau2, tau2_interval
 from metadesk.models.meta.data import MetaData
-from metadesk.models.meta.kernel import MeanKernel
+from metadesk.models.meta.kernel import DesignKernel, MeanKernel
 from metadesk.models.meta.likelihood_ratio import Refits
 from metadesk.models.meta.pooling import Pooled, Request, generalised_q_weights, pool
 from metadesk.models.meta.random_effects import I2_TITLES, Q_HELP, bare, tests_of_tau2
@@ -131,10 +129,8 @@ def _with_partition(request: Request, fit: Pooled, data: MetaData, progress: Pro
 
 def _nests_the_mean(fit: Pooled) -> bool:
     """Whether the columns span the constant, by an intercept or by a factor's full coding."""
-    if fit.X.shape[1] < 2:
-        return False
-    one = np.ones(fit.X.shape[0])
-    return bool(np.abs(fit.X @ np.linalg.lstsq(fit.X, one, rcond=None)[0] - one).max() < 1e-8)
+    kernel = fit.kernel
+    return isinstance(kernel, DesignKernel) and kernel.p > 1 and kernel.spans_constant
 
 
 def _share(total: float, residual: float) -> float:

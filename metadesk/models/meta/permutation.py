@@ -98,7 +98,7 @@ def permutation_test(
         Where the model does not run on many data sets, or all permutations are too many.
     """
     options = options or Permutation()
-    X, names, _ = independent_columns(data.X, data.names)
+    X, names, _, _ = independent_columns(data.X, data.names)
     if names != (INTERCEPT,) and INTERCEPT not in names:
         raise SpecProblem("A permutation test of moderators needs an intercept in the model.")
     many = _Many.of(model, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from metadesk.models.meta import linear, prediction
 from metadesk.models.meta.data import INTERCEPT, MetaData
 from metadesk.models.meta.fit_statistics import EFFECT, fit_statistics
 from metadesk.models.meta.heterogeneity import heterogeneity
-from metadesk.models.meta.kernel import Kernel, is_constant, kernel_of
+from metadesk.models.meta.kernel import Kernel, kernel_of
 from metadesk.models.meta.tau2 import METHODS, Q_WEIGHTS, Tau2, estimate_tau2, standard_error
 from metadesk.models.meta.tau2_interval import tau2_interval
 from metadesk.models.result import (
@@ -26,8 +27,11 @@ from metadesk.models.result import (
     VarianceComponent,
 )
 from metadesk.numerics.progress import SILENT, Progress
-from metadesk.numerics.tails import chi2_sf, f_sf
+from metadesk.numerics.tails import chi2_tail, f_sf
 from metadesk.numerics.types import FloatMatrix, FloatVector
+
+_LEFT = 1e-7
+"""Share of a column's length that must be left after projection on those before it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def pool(request: Request, data: MetaData, progress: Progress = SILENT) -> Poole
     SpecProblem
         Where own weights are asked for and none are there.
     """
-    X, names, aliased = independent_columns(data.X, data.names)
+    X, names, aliased, basis = independent_columns(data.X, data.names)
     k, p = X.shape
     if k < p:
         raise NotEstimable(
@@ -79,7 +83,7 @@ def pool(request: Request, data: MetaData, progress: Progress = SILENT) -> Poole
     own = _own_weights(request, data)
     # With an intercept centring changes nothing; without one it is metafor's way, on request.
     effects = data.yi - data.yi.mean() if request.centred else data.yi
-    kernel = kernel_of(effects, data.vi, X)
+    kernel = kernel_of(effects, data.vi, X, basis)
     tau2 = _tau2(request, kernel, generalised_q_weights(request, data), progress)
     s = data.vi if tau2 is None else data.vi + tau2.value
     line = linear.least_squares(data.yi, s, X, own)
@@ -111,7 +115,7 @@ def pool(request: Request, data: MetaData, progress: Progress = SILENT) -> Poole
         components=_components(tau2, interval, request, k),
         statistics=fit_statistics(
             line,
-            X,
+            basis,
             data.vi,
             request.tau2_method == "REML",
             int(not known),
@@ -129,15 +133,27 @@ def pool(request: Request, data: MetaData, progress: Progress = SILENT) -> Poole
     return Pooled(result, kernel, X, tau2, line)
 
 
-def independent_columns(
-    X: FloatMatrix, names: tuple[str, ...]
-) -> tuple[FloatMatrix, tuple[str, ...], tuple[str, ...]]:
-    """Drop every column that those before it already say; return what stays and what went.
+class Columns(NamedTuple):
+    """Linearly independent columns, the names that went, and an orthonormal basis of the span."""
 
-    A column goes when less than 1e-7 of its length is left after projection on the earlier ones.
+    X: FloatMatrix
+    names: tuple[str, ...]
+    dropped: tuple[str, ...]
+    basis: FloatMatrix
+
+
+def independent_columns(X: FloatMatrix, names: tuple[str, ...]) -> Columns:
+    """Drop every column that those before it already say.
+
+    A column goes when less than 1e-7 of its length is left after projection on the earlier ones,
+    which is what stands on the diagonal of a triangular factor.
     """
     if X.shape[1] == 1 and X[0, 0] != 0.0:
-        return X, names, ()
+        return Columns(X, names, (), X / math.sqrt(float(X[:, 0].dot(X[:, 0]))))
+    if X.shape[0] >= X.shape[1]:
+        Q, R = np.linalg.qr(X)
+        if (np.abs(R.diagonal()) > _LEFT * np.sqrt(np.einsum("ij,ij->j", X, X))).all():
+            return Columns(X, names, (), Q)
     basis: list[FloatVector] = []
     keep: list[int] = []
     for j in range(X.shape[1]):
@@ -147,14 +163,14 @@ def independent_columns(
         for _ in range(2):
             for q in basis:
                 rest = rest - q.dot(rest) * q
-        left = float(np.sqrt(rest.dot(rest)))
-        if left > 1e-7:
-            basis.append(rest / left)
+        length = float(np.sqrt(rest.dot(rest)))
+        if length > _LEFT:
+            basis.append(rest / length)
             keep.append(j)
     if not keep:
         raise NotEstimable("Every moderator column is zero; the model has no coefficient.")
     dropped = tuple(names[j] for j in range(len(names)) if j not in keep)
-    return (X, names, ()) if not dropped else (X[:, keep], tuple(names[j] for j in keep), dropped)
+    return Columns(X[:, keep], tuple(names[j] for j in keep), dropped, np.column_stack(basis))
 
 
 def _own_weights(request: Request, data: MetaData) -> FloatVector | None:
@@ -230,7 +246,7 @@ def _blups(
     if tau2 is None:
         return None, None
     pull = tau2.value * line.w
-    leverage = vb[0, 0] if is_constant(X) else np.einsum("ij,jk,ik->i", X, vb, X)
+    leverage = vb[0, 0] if line.of_mean else np.einsum("ij,jk,ik->i", X, vb, X)
     variance = pull * data.vi + (1.0 - pull) ** 2 * leverage
     return pull * data.yi + (1.0 - pull) * fitted, np.sqrt(np.maximum(variance, 0.0))
 
@@ -275,7 +291,7 @@ def wald_test(
 
     ``QM = b' vb^-1 b`` on m degrees of freedom; ``F = QM/m`` on (m, k - p).
     """
-    part = vb[np.ix_(which, which)]
+    part = vb[which][:, which]
     m, chosen = len(which), b[which]
     with np.errstate(all="ignore"):
         try:
@@ -283,9 +299,9 @@ def wald_test(
         except np.linalg.LinAlgError:
             qm = math.nan
     terms = tuple(names[i] for i in which)
-    df2 = float(np.min(df[which]))
+    df2 = float(df[which].min())
     if math.isinf(df2):
-        p = float(chi2_sf(qm, m))
+        p = chi2_tail(qm, m)
         return Omnibus(title, qm, "chi2", float(m), math.inf, p, terms, "Wald chi-square")
     return Omnibus(title, qm / m, "F", float(m), df2, float(f_sf(qm / m, m, df2)), terms, "Wald F")
 

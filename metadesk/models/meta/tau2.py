@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -314,30 +315,32 @@ def _false_position(
 def _likelihood(kernel: Kernel, method: str) -> Tau2:
     restricted = method == "REML"
     ends = _score_brackets(kernel, restricted)
-    candidates = []
-    steps = 0
-    newton = True
-    for lo, hi, start in ends:
-        t, n, calm = _climb(kernel, restricted, lo, hi, start)
-        steps, newton = steps + n, newton and calm
-        candidates.append(t)
-    if not candidates:
-        return Tau2(
-            0.0,
-            method,
-            _standard_error(kernel, method, kernel.forms(0.0)),
-            "score negative at 0",
-            0,
-        )
-    t, count = candidates[0], len(candidates)
-    if count > 1 or ends[0][0] > 0.0:
-        rivals = candidates if ends[0][0] == 0.0 else [0.0, *candidates]
-        t = max(rivals, key=lambda s: kernel.log_likelihood(s, restricted))
-        count = len(rivals)
-    rung = "Newton on the score" if newton else "bracketed bisection on the score"
+    peaks = [_climb(kernel, restricted, lo, hi, start) for lo, hi, start in ends]
+    if not peaks:
+        se = _standard_error(kernel, method, kernel.forms(0.0))
+        return Tau2(0.0, method, se, "score negative at 0", 0)
+    steps, calm = sum(peak.steps for peak in peaks), all(peak.calm for peak in peaks)
+    if ends[0][0] > 0.0:
+        peaks = [_Peak(0.0, kernel.forms(0.0)), *peaks]
+    best, count = peaks[0], len(peaks)
+    if count > 1:
+        best = max(peaks, key=lambda peak: kernel.log_likelihood(peak.t, restricted))
+    rung = "Newton on the score" if calm else "bracketed bisection on the score"
     said = () if count == 1 else (f"The likelihood has {count} maxima; the highest was taken.",)
-    se = _standard_error(kernel, method, kernel.forms(t))
-    return Tau2(t, method, se, rung, steps, count, messages=said)
+    se = _standard_error(kernel, method, best.forms)
+    return Tau2(best.t, method, se, rung, steps, count, messages=said)
+
+
+class _Peak(NamedTuple):
+    """A local maximum of the likelihood; the forms are those of the last step, 1e-10 away.
+
+    ``calm`` where no bisection was needed.
+    """
+
+    t: float
+    forms: Forms
+    steps: int = 0
+    calm: bool = True
 
 
 def _score_brackets(kernel: Kernel, restricted: bool) -> list[tuple[float, float, float]]:
@@ -355,13 +358,14 @@ def _score_brackets(kernel: Kernel, restricted: bool) -> list[tuple[float, float
     yPPy, trP, sw = kernel.scan(grid)
     score = yPPy - (trP if restricted else sw)
     score[-1] = min(score[-1], -math.ulp(0.0))
-    falls = np.flatnonzero((score[:-1] > 0.0) & (score[1:] <= 0.0))
+    above = score > 0.0
+    falls = (above[:-1] & ~above[1:]).nonzero()[0]
     found: list[tuple[float, float, float]] = []
     for i in falls.tolist():
         left, right = float(grid[i]), float(grid[i + 1])
         a, b = float(score[i]), float(score[i + 1])
         start = _interpolate(left, right, a, b, lo)
-        starts_at_zero = not found and bool((score[: i + 1] > 0.0).all())
+        starts_at_zero = not found and bool(above[0])
         found.append((0.0 if starts_at_zero else left, right, start))
     return found
 
@@ -393,13 +397,8 @@ def _interpolate(left: float, right: float, a: float, b: float, floor: float) ->
     return math.exp(math.log(x) + (math.log(y) - math.log(x)) * u / (u - v)) - floor
 
 
-def _climb(
-    kernel: Kernel, restricted: bool, lo: float, hi: float, start: float
-) -> tuple[float, int, bool]:
-    """Newton on the score inside a bracket; Fisher's step where the curvature has the wrong sign.
-
-    Returns the root, the number of steps and whether no bisection was needed.
-    """
+def _climb(kernel: Kernel, restricted: bool, lo: float, hi: float, start: float) -> _Peak:
+    """Newton on the score in a bracket; Fisher's step where the curvature has the wrong sign."""
     floor, t, calm = float(kernel.v.min()), start, True
     for step in range(1, _STEPS + 1):
         f = kernel.forms(t)
@@ -417,8 +416,8 @@ def _climb(
             move = 0.5 * (lo + hi) - t
         t += move
         if (newton and abs(move) <= _FINE * (t + floor)) or hi - lo <= 1e-15 * (t + floor):
-            return max(t, 0.0), step, calm
-    return max(t, 0.0), _STEPS, False
+            return _Peak(max(t, 0.0), f, step, calm)
+    return _Peak(max(t, 0.0), f, _STEPS, False)
 
 
 def refine_root(

@@ -21,6 +21,7 @@ from metadesk.models.meta.moderator_tests import (
     wald_of_terms,
 )
 from metadesk.models.meta.permutation import Permutation, permutation_test
+from metadesk.models.meta.pooling import independent_columns
 from metadesk.models.meta.predictions import linear_combinations, predict
 from metadesk.models.meta.subgroups import analyse_subgroups
 
@@ -225,3 +226,20 @@ def test_variances_over_24_decades_are_never_an_error(method, test):
         assert np.isfinite(fit.coefficients.b).all()
         assert np.isfinite(fit.coefficients.se).all()
         assert fit.heterogeneity.tau2 >= 0.0
+
+
+@pytest.mark.parametrize("doubled", [False, True])
+def test_what_stays_of_the_columns_is_spanned_by_an_orthonormal_basis(doubled):
+    X = np.column_stack([np.ones(9), np.arange(9.0), np.arange(9.0) ** 2])
+    names = ("intrcpt", "dose", "dose²")
+    if doubled:
+        X, names = (
+            np.insert(X, 2, 3.0 * X[:, 1] - 2.0, axis=1),
+            ("intrcpt", "dose", "again", "dose²"),
+        )
+    found = independent_columns(X, names)
+    assert found.dropped == (("again",) if doubled else ())
+    assert found.names == ("intrcpt", "dose", "dose²")
+    Q = found.basis
+    assert Q.T @ Q == pytest.approx(np.eye(3), abs=1e-13)
+    assert Q @ (Q.T @ found.X) == pytest.approx(found.X, abs=1e-11)

@@ -167,17 +167,16 @@ class _Profile:
             second = min(others, key=lambda psi: abs(psi[self.which] - value))
             direction = (near - second) / (near[self.which] - second[self.which])
         moved = near + (value - near[self.which]) * direction
-        low = np.where(self.form.positive, 0.2 * near, -math.inf)
         angles = ~self.form.scaled
-        low, high = np.where(angles, -1.5, low), np.where(angles, 1.5, math.inf)
+        low = np.where(angles, -1.5, np.where(self.form.positive, 0.2 * near, -math.inf))
+        high = np.where(angles, 1.5, math.inf)
         return np.asarray(np.clip(moved, low, high), dtype=np.float64)
 
     def _lifted(self, start: FloatVector) -> FloatVector:
         """Components at zero lifted a little: zero is stationary and would hold them."""
         is_tau = np.arange(start.size) < self.n_tau
-        least = 0.1 * self.machine.scale if not isinstance(self.form, Factored) else (
-            0.03 * self.machine.scale
-        )  # fmt: skip
+        share = 0.03 if isinstance(self.form, Factored) else 0.1
+        least = share * self.machine.scale
         return np.where(is_tau & (np.abs(start) < least), least, start)
 
     # -- ends -------------------------------------------------------------------------------------
