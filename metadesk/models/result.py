@@ -54,11 +54,26 @@ class Quantity:
 
 
 @dataclass(frozen=True, eq=False)
+class Basis:
+    """Coefficients in the coordinates of an orthonormal design: ``b = T z``, ``vb = T C T'``.
+
+    Nearly collinear columns, such as an intercept and a year, make ``T`` steep: ``b`` and ``vb``
+    are then differences of large numbers, and what is formed from them loses digits twice over.
+    ``z`` and ``C`` know nothing of the steepness.
+    """
+
+    T: FloatMatrix
+    z: FloatVector
+    C: FloatMatrix
+
+
+@dataclass(frozen=True, eq=False)
 class Coefficients:
     """Fixed effects with their covariance.
 
     ``df`` is infinite where the test is z. ``test`` names statistic and rule of the degrees of
-    freedom in words; ``ci_lb``/``ci_ub`` are at ``level``.
+    freedom in words; ``ci_lb``/``ci_ub`` are at ``level``. ``basis`` is there where the model was
+    fitted in coordinates of its own.
     """
 
     names: tuple[str, ...]
@@ -72,6 +87,25 @@ class Coefficients:
     vb: FloatMatrix
     level: float
     test: str
+    basis: Basis | None = None
+
+    @property
+    def coordinates(self) -> Basis:
+        """The basis; without one, the coefficients themselves."""
+        return self.basis or Basis(np.eye(self.b.size), self.b, self.vb)
+
+    def covariance(self, rows: FloatMatrix) -> FloatMatrix:
+        """Covariance of the linear combinations ``rows @ b``."""
+        at = self.coordinates
+        A = rows.dot(at.T)
+        return np.asarray(A.dot(at.C).dot(A.T))
+
+    def standard_errors(self, rows: FloatMatrix) -> FloatVector:
+        """Standard errors of the linear combinations ``rows @ b``."""
+        at = self.coordinates
+        A = rows.dot(at.T)
+        squares = np.einsum("ij,jk,ik->i", A, at.C, A)
+        return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
 
     def at(self, name: str) -> Quantity:
         """The coefficient of this name as one quantity."""

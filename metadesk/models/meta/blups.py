@@ -11,7 +11,7 @@ from metadesk.errors import NotEstimable
 from metadesk.models.meta.data import MetaData
 from metadesk.models.result import FitResult
 from metadesk.numerics.tails import quantile
-from metadesk.numerics.types import FloatMatrix, FloatVector
+from metadesk.numerics.types import FloatVector
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def study_effects(fit: FitResult, data: MetaData) -> StudyEffects:
         raise NotEstimable("A model without random effects gives every study the same true effect.")
     X = data.X[:, [data.names.index(name) for name in c.names]] if data.p > 1 else data.X
     mean = X.dot(c.b)
-    leverage = quadratic_rows(X, c.vb)
+    leverage = c.standard_errors(X) ** 2
     pull = h.tau2 / (h.tau2 + data.vi)
     pred = pull * data.yi + (1.0 - pull) * mean
     se = np.sqrt(pull * data.vi + (1.0 - pull) ** 2 * leverage)
@@ -54,8 +54,3 @@ def study_effects(fit: FitResult, data: MetaData) -> StudyEffects:
     return StudyEffects(
         pred, se, pred - half, pred + half, pull * (data.yi - mean), ranef_se, c.level
     )
-
-
-def quadratic_rows(X: FloatMatrix, V: FloatMatrix) -> FloatVector:
-    """``x'Vx`` for every row."""
-    return np.asarray(np.einsum("ij,jk,ik->i", X, V, X), dtype=np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from metadesk.document import Note
 from metadesk.models.meta.kernel import is_constant
-from metadesk.models.result import Coefficients
+from metadesk.models.result import Basis, Coefficients
 from metadesk.numerics.tails import critical_value, p_values, quantile, two_sided_p
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
@@ -32,7 +32,8 @@ class Linear:
     """Coefficients, their classic covariance and what tests need.
 
     ``rss`` is the residual sum of squares with weights ``w = 1/(v + tau²)``; ``share`` the weights
-    that the coefficients were formed with. ``of_mean`` where there is an intercept alone.
+    that the coefficients were formed with; ``basis`` the coordinates in which they were found.
+    ``of_mean`` where there is an intercept alone.
     """
 
     b: FloatVector
@@ -44,6 +45,7 @@ class Linear:
     k: int
     p: int
     of_mean: bool = False
+    basis: Basis | None = None
 
 
 def least_squares(
@@ -60,15 +62,13 @@ def least_squares(
     root = np.sqrt(w if a is None else a)
     Q, R = np.linalg.qr(root[:, None] * X)
     inverse = np.linalg.inv(R)
-    b = inverse.dot(Q.T.dot(root * y))
-    b = b + inverse.dot(Q.T.dot(root * (y - X.dot(b))))
-    if a is None:
-        vb = inverse.dot(inverse.T)
-    else:
-        half = inverse.dot(Q.T * (root * np.sqrt(s)))
-        vb = half.dot(half.T)
+    z = Q.T.dot(root * y)
+    z = z + Q.T.dot(root * (y - X.dot(inverse.dot(z))))
+    C = np.eye(p) if a is None else (Q.T * (a * s)).dot(Q)
+    b, vb = inverse.dot(z), inverse.dot(C).dot(inverse.T)
     r = y - X.dot(b)
-    return Linear(b, vb, r, float((w * r).dot(r)), w, w if a is None else a, k, p)
+    basis = Basis(inverse, z, C)
+    return Linear(b, vb, r, float((w * r).dot(r)), w, w if a is None else a, k, p, basis=basis)
 
 
 def _mean(y: FloatVector, s: FloatVector, w: FloatVector, a: FloatVector | None) -> Linear:
@@ -108,21 +108,24 @@ def coefficients(
     """
     df = float(fit.k - fit.p)
     notes: list[Note] = []
-    vb, dfs = fit.vb, np.full(fit.p, math.inf)
+    at = fit.basis or Basis(np.eye(1), fit.b, fit.vb)
+    C, dfs = at.C, np.full(fit.p, math.inf)
     used = TESTS[test]
     if test != "z" and df < 1.0:
         used = "Wald (z), as there are no residual degrees of freedom"
         notes.append(_no_df(fit))
     elif test == "kr" and not tau2_is_known:
-        vb, dfs = kenward_roger(fit, X)
+        C, dfs = kenward_roger(fit, X, at)
     elif test in ("hksj", "hksj-guarded"):
         scale = q / df
         if test == "hksj-guarded" and scale < 1.0:
             notes.append(_guard_acted(scale))
             scale = 1.0
-        vb, dfs = fit.vb * scale, np.full(fit.p, df)
+        C, dfs = at.C * scale, np.full(fit.p, df)
     elif test != "z":
         dfs = np.full(fit.p, df)
+    at = Basis(at.T, at.z, C)
+    vb = at.T.dot(C).dot(at.T.T)
     se = np.sqrt(vb.diagonal())
     if se.all():
         stat = fit.b / se
@@ -136,23 +139,23 @@ def coefficients(
         half, pval = quantile(level, dfs) * se, two_sided_p(stat, dfs)
     table = Coefficients(
         names, fit.b, se, stat, dfs, pval, fit.b - half, fit.b + half, vb, level,
-        used,
+        used, at,
     )  # fmt: skip
     return table, tuple(notes)
 
 
-def kenward_roger(fit: Linear, X: FloatMatrix) -> tuple[FloatMatrix, FloatVector]:
-    """Adjusted covariance and degrees of freedom of each coefficient.
+def kenward_roger(fit: Linear, X: FloatMatrix, at: Basis) -> tuple[FloatMatrix, FloatVector]:
+    """Adjusted covariance (of ``at.z``) and degrees of freedom of each coefficient.
 
     With ``Phi = (X'WX)^-1``, expected information ``I = tr(PP)/2`` about tau²:
     ``Phi_A = Phi + 2/I Phi (X'W³X - X'W²X Phi X'W²X) Phi`` and, by coefficient,
     ``df = 2 I (Phi_jj² / Phi_A_jj)² / (Phi X'W²X Phi)_jj²`` (Kenward & Roger 1997, eqs. 3 and 7,
     for one variance parameter; the coefficient's own adjusted variance stands in the numerator
-    of the df as in Partlett & Riley 2017).
+    of the df as in Partlett & Riley 2017). In the coordinates ``at`` Phi is ``at.C``.
     """
-    w, Phi = fit.w, fit.vb
-    A2 = X.T.dot((w * w)[:, None] * X)
-    A3 = X.T.dot((w * w * w)[:, None] * X)
+    w, Phi, Z = fit.w, at.C, X.dot(at.T)
+    A2 = Z.T.dot((w * w)[:, None] * Z)
+    A3 = Z.T.dot((w * w * w)[:, None] * Z)
     B2, B3 = Phi.dot(A2), Phi.dot(A3)
     trPP = float(w.dot(w) - 2.0 * np.trace(B3) + (B2 * B2.T).sum())
     info = 0.5 * trPP
@@ -161,12 +164,16 @@ def kenward_roger(fit: Linear, X: FloatMatrix) -> tuple[FloatMatrix, FloatVector
         return plain
     adjusted = Phi + (2.0 / info) * (B3 - B2.dot(B2)).dot(Phi)
     adjusted = 0.5 * (adjusted + adjusted.T)
+    before, after, slope = (_diagonal(at.T, V) for V in (Phi, adjusted, B2.dot(Phi)))
     # The correction cannot shrink a variance; where rounding says so, tau² plays no part.
-    if not (np.diag(adjusted) >= np.diag(Phi)).all():
+    if not (after >= before).all():
         return plain
-    slope = np.diag(B2.dot(Phi))
-    shrunk = np.diag(Phi) ** 2 / np.diag(adjusted)
-    return adjusted, 2.0 * info * (shrunk / slope) ** 2
+    return adjusted, 2.0 * info * (before**2 / after / slope) ** 2
+
+
+def _diagonal(T: FloatMatrix, V: FloatMatrix) -> FloatVector:
+    """Diagonal of ``T V T'``."""
+    return np.asarray(np.einsum("ij,jk,ik->i", T, V, T))
 
 
 def _guard_acted(scale: float) -> Note:

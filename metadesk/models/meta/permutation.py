@@ -100,7 +100,10 @@ def permutation_test(
     options = options or Permutation()
     X, names, _, _ = independent_columns(data.X, data.names)
     if names != (INTERCEPT,) and INTERCEPT not in names:
-        raise SpecProblem("A permutation test of moderators needs an intercept in the model.")
+        raise SpecProblem(
+            "A permutation test of moderators needs an intercept in the model: take '0 +' out of "
+            "the formula."
+        )
     many = _Many.of(model, data)
     plan = _flips(data, options) if names == (INTERCEPT,) else _shuffles(data, X, options, progress)
     observed = many.statistics(data.yi, X)[0]

@@ -17,6 +17,7 @@ from metadesk.models.meta.heterogeneity import heterogeneity
 from metadesk.models.meta.kernel import Kernel, kernel_of
 from metadesk.models.meta.tau2 import METHODS, Q_WEIGHTS, Tau2, estimate_tau2, standard_error
 from metadesk.models.meta.tau2_interval import tau2_interval
+from metadesk.models.meta.wald import joint_test
 from metadesk.models.result import (
     Coefficients,
     Family,
@@ -27,7 +28,6 @@ from metadesk.models.result import (
     VarianceComponent,
 )
 from metadesk.numerics.progress import SILENT, Progress
-from metadesk.numerics.tails import chi2_tail, f_sf
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 _LEFT = 1e-7
@@ -102,7 +102,7 @@ def pool(request: Request, data: MetaData, progress: Progress = SILENT) -> Poole
     interval = _tau2_interval(request, data, X, kernel, tau2, progress)
     spread = heterogeneity(kernel, tau2, request.I2, interval, request.level)
     fitted = data.yi - line.residual
-    blup, blup_se = _blups(data, line, X, table.vb, tau2, fitted)
+    blup, blup_se = _blups(data, line, X, table, tau2, fitted)
     result = FitResult(
         model=request.model,
         title=request.title,
@@ -121,7 +121,7 @@ def pool(request: Request, data: MetaData, progress: Progress = SILENT) -> Poole
             int(not known),
             _maximised(request),
         ),
-        omnibus=_omnibus_of(table.names, table.b, table.vb, table.df, request.test),
+        omnibus=_omnibus_of(table),
         weights=100.0 * line.share / line.share.sum(),
         weights_meaning=_weights_meaning(request, tau2),
         prediction=_prediction(request, table, tau2, k, p),
@@ -234,7 +234,7 @@ def _blups(
     data: MetaData,
     line: linear.Linear,
     X: FloatMatrix,
-    vb: FloatMatrix,
+    table: Coefficients,
     tau2: Tau2 | None,
     fitted: FloatVector,
 ) -> tuple[FloatVector | None, FloatVector | None]:
@@ -246,7 +246,7 @@ def _blups(
     if tau2 is None:
         return None, None
     pull = tau2.value * line.w
-    leverage = vb[0, 0] if line.of_mean else np.einsum("ij,jk,ik->i", X, vb, X)
+    leverage = table.vb[0, 0] if line.of_mean else table.standard_errors(X) ** 2
     variance = pull * data.vi + (1.0 - pull) ** 2 * leverage
     return pull * data.yi + (1.0 - pull) * fitted, np.sqrt(np.maximum(variance, 0.0))
 
@@ -269,41 +269,12 @@ def _prediction(
     )
 
 
-def _omnibus_of(
-    names: tuple[str, ...], b: FloatVector, vb: FloatMatrix, df: FloatVector, test: str
-) -> tuple[Omnibus, ...]:
+def _omnibus_of(table: Coefficients) -> tuple[Omnibus, ...]:
     """The joint test of all moderators; of every coefficient where there is no intercept."""
-    if names == (INTERCEPT,):
+    if table.names == (INTERCEPT,):
         return ()
-    which = [i for i, name in enumerate(names) if name != INTERCEPT]
-    return (wald_test(names, b, vb, df, which, "Test of moderators (QM)"),)
-
-
-def wald_test(
-    names: tuple[str, ...],
-    b: FloatVector,
-    vb: FloatMatrix,
-    df: FloatVector,
-    which: list[int],
-    title: str,
-) -> Omnibus:
-    """Test that the chosen coefficients are all zero: chi-square where the test is z, else F.
-
-    ``QM = b' vb^-1 b`` on m degrees of freedom; ``F = QM/m`` on (m, k - p).
-    """
-    part = vb[which][:, which]
-    m, chosen = len(which), b[which]
-    with np.errstate(all="ignore"):
-        try:
-            qm = float(chosen.dot(np.linalg.solve(part, chosen)))
-        except np.linalg.LinAlgError:
-            qm = math.nan
-    terms = tuple(names[i] for i in which)
-    df2 = float(df[which].min())
-    if math.isinf(df2):
-        p = chi2_tail(qm, m)
-        return Omnibus(title, qm, "chi2", float(m), math.inf, p, terms, "Wald chi-square")
-    return Omnibus(title, qm / m, "F", float(m), df2, float(f_sf(qm / m, m, df2)), terms, "Wald F")
+    which = [i for i, name in enumerate(table.names) if name != INTERCEPT]
+    return (joint_test(table, which, "Test of moderators (QM)"),)
 
 
 def _maximised(request: Request) -> frozenset[str] | None:

@@ -64,7 +64,7 @@ def predict(
         tau2 = 0.0 if fit.heterogeneity is None else fit.heterogeneity.tau2
     known = not fit.components or fit.components[0].fixed
     mean = rows.dot(c.b)
-    se = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, c.vb, rows), 0.0))
+    se = c.standard_errors(rows)
     df = float(np.min(c.df))
     half = float(quantile(chosen, df)) * se
     pdf = prediction_df(prediction, fit.k, len(c.names), df, known)
@@ -78,8 +78,7 @@ def linear_combinations(fit: FitResult, L: FloatMatrix) -> Coefficients:
     c = fit.coefficients
     rows = np.atleast_2d(np.asarray(L, dtype=float))
     b = rows.dot(c.b)
-    vb = rows.dot(c.vb).dot(rows.T)
-    se = np.sqrt(np.maximum(np.diag(vb), 0.0))
+    vb, se = c.covariance(rows), c.standard_errors(rows)
     df = np.full(b.size, float(np.min(c.df)))
     with np.errstate(divide="ignore", invalid="ignore"):
         stat = np.where(se > 0, b / se, math.nan)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metadesk.models.result import Coefficients, FitStatistics, Omnibus
+from metadesk.models.result import Basis, Coefficients, FitStatistics, Omnibus
 from metadesk.numerics.tails import chi2_sf, f_sf, quantile, two_sided_p
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
@@ -19,6 +19,7 @@ def coefficient_table(
     df: float | FloatVector,
     level: float,
     test: str,
+    basis: Basis | None = None,
 ) -> Coefficients:
     """Coefficients with standard errors, tests and intervals; ``df`` infinite gives z."""
     degrees = np.broadcast_to(np.asarray(df, dtype=float), b.shape).copy()
@@ -28,25 +29,60 @@ def coefficient_table(
     usable = degrees > 0
     pval = np.where(usable, two_sided_p(stat, np.where(usable, degrees, 1.0)), np.nan)
     half = np.where(usable, quantile(level, np.where(usable, degrees, 1.0)), np.nan) * se
-    return Coefficients(names, b, se, stat, degrees, pval, b - half, b + half, vb, level, test)
+    low, high = b - half, b + half
+    return Coefficients(names, b, se, stat, degrees, pval, low, high, vb, level, test, basis)
+
+
+def coefficients_of(
+    names: tuple[str, ...], basis: Basis, df: float | FloatVector, level: float, test: str
+) -> Coefficients:
+    """The table of coefficients that were found in coordinates of their own."""
+    T = basis.T
+    return coefficient_table(names, T @ basis.z, T @ basis.C @ T.T, df, level, test, basis)
 
 
 def joint_test(
     table: Coefficients, which: Sequence[int], title: str, *, df2: float | None = None
 ) -> Omnibus:
     """Test that coefficients ``which`` are all zero: chi-square, or F if ``df2`` is finite."""
-    index = list(which)
-    names = tuple(table.names[i] for i in index)
-    part = table.vb[np.ix_(index, index)]
-    b = table.b[index]
-    quadratic = math.nan if singular(part) else float(b @ np.linalg.solve(part, b))
-    m = float(len(index))
-    degrees = float(np.min(table.df[index])) if df2 is None else df2
-    if math.isinf(degrees):
-        p = float(chi2_sf(quadratic, m))
-        return Omnibus(title, quadratic, "chi2", m, math.inf, p, names, "Wald chi-square")
-    p = float(f_sf(quadratic / m, m, degrees)) if degrees > 0 else math.nan
-    return Omnibus(title, quadratic / m, "F", m, degrees, p, names, "Wald F")
+    rows = np.eye(table.b.size)[list(which)]
+    names = tuple(table.names[i] for i in which)
+    degrees = float(np.min(table.df[list(which)])) if df2 is None else df2
+    return wald_of_rows(table, rows, title, degrees, names)
+
+
+def wald_of_rows(
+    table: Coefficients, rows: FloatMatrix, title: str, df2: float, names: tuple[str, ...]
+) -> Omnibus:
+    """Joint Wald test that all rows of ``L b`` are zero; rows may depend on each other."""
+    directions = tested_directions(table.coordinates, rows)
+    m = float(directions.shape[1])
+    value = quadratic(table.coordinates, directions)
+    if math.isinf(df2):
+        p = float(chi2_sf(value, m))
+        return Omnibus(title, value, "chi2", m, math.inf, p, names, "Wald chi-square")
+    p = float(f_sf(value / m, m, df2)) if df2 > 0 else math.nan
+    return Omnibus(title, value / m, "F", m, df2, p, names, "Wald F")
+
+
+def tested_directions(basis: Basis, rows: FloatMatrix) -> FloatMatrix:
+    """Orthonormal directions of ``z`` that ``L b = 0`` is about, (p, rank of L).
+
+    ``L b = (L T) z`` is zero just where z has no part in the row space of ``L T``.
+    """
+    _, size, right = np.linalg.svd(rows / np.abs(rows).max(axis=1, initial=1e-300)[:, None])
+    rank = int((size > 1e-10 * size[:1]).sum())
+    chosen = rows if rank == rows.shape[0] else right[:rank]
+    return np.asarray(np.linalg.qr(chosen.dot(basis.T).T)[0])
+
+
+def quadratic(basis: Basis, directions: FloatMatrix) -> float:
+    """``z'U (U'CU)^-1 U'z``; NaN where some direction has no variance, but for rounding."""
+    spread = directions.T.dot(basis.C).dot(directions)
+    if singular(spread):
+        return math.nan
+    part = directions.T.dot(basis.z)
+    return float(part.dot(np.linalg.solve(spread, part)))
 
 
 def singular(vb: FloatMatrix) -> bool:

@@ -205,6 +205,13 @@ def test_too_many_permutations_are_refused(by_latitude):
         permutation_test(PLAIN, by_latitude, Permutation("exact"))
 
 
+def test_a_permutation_test_without_an_intercept_is_refused_with_the_remedy(effects, cells):
+    # Rearranged rows keep the mean effect, so they say nothing about means of groups being zero.
+    cell_means = data_with(effects, cells, Factor("alloc"), intercept=False)
+    with pytest.raises(SpecProblem, match=r"take '0 \+' out"):
+        permutation_test(PLAIN, cell_means)
+
+
 def test_a_formula_gives_the_same_fit_as_its_terms(effects, cells):
     read = parse_formula("~ alloc + centre(ablat)", words={"alloc"})
     by_formula = data_with(effects, cells, *read.terms)
