@@ -20,7 +20,7 @@ from metadesk.models.meta.multilevel import (
     report_multilevel,
     three_level_data,
 )
-from metadesk.models.meta.multilevel.blocks import evaluate, stack
+from metadesk.models.meta.multilevel.blocks import evaluate
 from metadesk.models.meta.multilevel.structures import STRUCTURES
 from metadesk.models.meta.random_effects import RandomEffects, fit_random
 from metadesk.numerics.progress import Progress
@@ -117,10 +117,8 @@ def test_compound_symmetry_is_the_three_level_model_in_other_words(nested):
 def test_sums_over_groups_agree_with_matrices(nested):
     machine = estimate_multilevel(QUIET, nested).machine
     gamma = np.array([0.07, 0.03])
-    sums = machine.nested.evaluate(gamma, True, machine.log_det_xx)
-    parts = [entry.part for entry in machine.covariance.entries]
-    stacks = stack(nested, machine.clusters, parts)
-    matrices = evaluate(stacks, gamma, nested.k, True, machine.log_det_xx)
+    sums = machine.nested.evaluate(gamma, True)
+    matrices = evaluate(machine.stacks, gamma, nested.k, True)
     assert sums.log_likelihood == pytest.approx(matrices.log_likelihood, abs=1e-10)
     assert sums.score == pytest.approx(matrices.score, rel=1e-9)
     assert sums.information == pytest.approx(matrices.information, rel=1e-9)

@@ -10,6 +10,7 @@ from metadesk.models.meta.multilevel import (
     Multilevel,
     estimate_multilevel,
     fit_multilevel,
+    predict_multilevel,
     robust_coefficients,
     robust_errors,
 )
@@ -46,7 +47,7 @@ def test_sandwich_is_the_sum_over_clusters(kind):
     data = clustered(p=2)
     fit = fitted(data)
     _, W, bread, study = dense(fit, data)
-    e = data.yi - data.X @ fit.found.b
+    e = data.yi - data.X @ bread @ data.X.T @ W @ data.yi
     n, p = 9, 2
     meat = np.zeros((p, p))
     for j in range(n):
@@ -148,3 +149,38 @@ def test_a_joint_test_of_more_than_the_clusters_can_tell_is_not_available(kind):
     result = robust_errors(spec, estimate_multilevel(spec, data), kind, "study")
     assert np.isnan(result.omnibus.statistic)
     assert np.isnan(result.omnibus.p)
+
+
+@pytest.mark.parametrize("kind", ["sandwich", "CR0", "CR1", "CR2"])
+def test_a_level_within_one_cluster_has_no_robust_error_and_the_note_says_so(kind):
+    rng = np.random.default_rng(2)
+    cluster = np.repeat(np.arange(6), 3)
+    level = np.where(cluster == 5, 2, np.arange(18) % 2)
+    X = (level[:, None] == np.arange(3)).astype(float)
+    data = DependentData.of(
+        rng.normal(0.3, 0.4, 18),
+        np.full(18, 0.1),
+        X=X,
+        names=("a", "b", "c"),
+        factors={"study": cluster},
+    )
+    fit = fit_multilevel(Multilevel(random="1 | study", robust=kind, profile=False), data)
+    c = fit.coefficients
+    assert np.isnan([c.se[2], c.stat[2], c.pval[2], c.ci_lb[2], c.ci_ub[2]]).all()
+    assert np.isfinite([c.b[2], *c.se[:2], *c.ci_lb[:2]]).all()
+    note = next(n for n in fit.notes if n.code == "robust-one-cluster")
+    assert "c: all that tells" in note.text
+    spec = Multilevel(random="1 | study", profile=False)
+    predicted = predict_multilevel(fit, estimate_multilevel(spec, data), np.eye(3))
+    assert np.isnan(predicted["ci_lb"][2])
+    assert np.isfinite(predicted["ci_lb"][:2]).all()
+
+
+def test_too_few_clusters_for_a_joint_test_say_so_instead_of_a_number():
+    data = clustered(seed=8, studies=4, p=3)
+    every = (0, 1, 2)
+    found = robust_coefficients(fitted(data), data.factor("study"), "CR2", 0.95, every).omnibus
+    assert found.df2 <= 0.0
+    assert np.isnan(found.statistic)
+    assert np.isnan(found.p)
+    assert "too few clusters" in found.method

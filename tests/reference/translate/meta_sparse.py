@@ -438,7 +438,12 @@ def robust_answer(wanted: Multilevel, found: Any, asked: dict[str, Any]) -> dict
         "n_clusters": result.n_clusters, "b": c.b, "se": c.se, "stat": c.stat, "df": df,
         "pval": c.pval, "ci_lb": c.ci_lb, "ci_ub": c.ci_ub, "vb": c.vb,
     }  # fmt: skip
-    return answer | (joint(result.omnibus) if result.omnibus is not None else {})
+    if result.omnibus is None:
+        return answer
+    answer |= joint(result.omnibus)
+    if result.omnibus.df2 <= 0.0:  # its package shrinks the statistic to 0 where there is no test
+        answer["QM"] = 0.0
+    return answer
 
 
 def first(prediction: dict[str, np.ndarray]) -> dict[str, float]:

@@ -164,13 +164,13 @@ def _place(
 
 
 def evaluate(
-    stacks: Sequence[Stack], gamma: FloatVector, k: int, restricted: bool, log_det_xx: float
+    stacks: Sequence[Stack], gamma: FloatVector, k: int, restricted: bool
 ) -> Evaluation | None:
     """Likelihood, score and average information; None where M is not positive definite.
 
-    REML: ``-½[(k-p) ln 2π - ln|X'X| + ln|M| + ln|X'M⁻¹X| + r'M⁻¹r]`` (Harville 1977; the constant
-    ``ln|X'X|`` as metafor has it). The average information is ½ q'Pq with q = Z M⁻¹r (Gilmour,
-    Thompson & Cullis 1995).
+    REML: ``-½[(k-p) ln 2π + ln|M| + ln|X'M⁻¹X| + r'M⁻¹r]`` for orthonormal columns (Harville 1977;
+    for others ``ln|X'X|`` is taken off, as metafor has it). The average information is ½ q'Pq with
+    q = Z M⁻¹r (Gilmour, Thompson & Cullis 1995).
     """
     p = stacks[0].X.shape[2]
     inverses, projected = [], []
@@ -222,7 +222,7 @@ def evaluate(
         return None
     if restricted:
         score += 0.5 * np.einsum("tab,ba->t", slope, vb)
-        ll = -0.5 * ((k - p) * LOG_2PI - log_det_xx + log_det + float(log_det_xmx) + rss)
+        ll = -0.5 * ((k - p) * LOG_2PI + log_det + float(log_det_xmx) + rss)
     else:
         ll = -0.5 * (k * LOG_2PI + log_det + rss)
     return Evaluation(ll, b, vb, score, information, weighted, designs, rss)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,8 @@ from metadesk.models.meta.multilevel.structures import (
     RandomTerm,
     covariance_of,
 )
+from metadesk.models.meta.pooling import independent_columns
+from metadesk.models.result import Basis
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector, IntVector
 
@@ -37,14 +39,28 @@ _PATIENCE = 10
 
 @dataclass(frozen=True, eq=False)
 class Machine:
-    """A model laid out for evaluation; ``scale`` is the unit in which variances are of order 1."""
+    """A model laid out for evaluation; ``scale`` is the unit in which variances are of order 1.
+
+    It is evaluated with orthonormal columns ``data.X @ T`` in place of ``data.X``: columns that
+    are nearly collinear (an intercept and a year) then cost no digits, and the restricted
+    likelihood needs no ``|X'X|``.
+    """
 
     data: DependentData
     covariance: Covariance
-    nested: Nested | None
     restricted: bool
-    log_det_xx: float
     scale: float
+    T: FloatMatrix
+
+    @cached_property
+    def orthonormal(self) -> DependentData:
+        """The data with orthonormal columns."""
+        return replace(self.data, X=self.data.X @ self.T)
+
+    @cached_property
+    def nested(self) -> Nested | None:
+        """The layout without matrices, where the model has that form."""
+        return Nested.of(self.orthonormal, self.covariance)
 
     @cached_property
     def clusters(self) -> IntVector:
@@ -55,7 +71,8 @@ class Machine:
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:
         """The clusters as stacks of matrices, made when they are needed."""
-        return stack(self.data, self.clusters, [entry.part for entry in self.covariance.entries])
+        parts = [entry.part for entry in self.covariance.entries]
+        return stack(self.orthonormal, self.clusters, parts)
 
     def at(self, phi: FloatVector) -> Evaluation | None:
         """Evaluate at standard deviations and angles of correlations; None outside the domain."""
@@ -66,8 +83,8 @@ class Machine:
     def at_linear(self, gamma: FloatVector) -> Evaluation | None:
         """Evaluate at the linear parameters of the covariance."""
         if self.nested is not None:
-            return self.nested.evaluate(gamma, self.restricted, self.log_det_xx)
-        return evaluate(self.stacks, gamma, self.data.k, self.restricted, self.log_det_xx)
+            return self.nested.evaluate(gamma, self.restricted)
+        return evaluate(self.stacks, gamma, self.data.k, self.restricted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +92,7 @@ class Fit:
     """Where the (restricted) likelihood is largest.
 
     ``phi`` holds standard deviations (non-negative) and the angles of correlations;
-    ``hessian`` the negative second derivatives there.
+    ``hessian`` the negative second derivatives there; ``found`` is in the orthonormal columns.
     """
 
     machine: Machine
@@ -85,6 +102,11 @@ class Fit:
     iterations: int
     converged: bool
     boundary: tuple[str, ...]
+
+    @property
+    def basis(self) -> Basis:
+        """The coefficients of the orthonormal columns."""
+        return Basis(self.machine.T, self.found.b, self.found.vb)
 
     @property
     def variances(self) -> FloatVector:
@@ -112,19 +134,21 @@ def lay_out(
         If the moderators are collinear or more than the effects.
     """
     covariance = covariance_of(terms, data, correlations)
-    sign, log_det_xx = np.linalg.slogdet(data.X.T @ data.X)
-    if data.k < data.p or np.linalg.matrix_rank(data.X) < data.p or sign <= 0:
+    _, _, dropped = independent_columns(data.X, data.names)
+    if dropped or data.k < data.p:
+        what = f"{', '.join(dropped)} among" if dropped else "Some of"
         raise RankError(
-            f"The {data.p} columns ({', '.join(data.names)}) say the same thing in part, or are "
-            f"more than the {data.k} effects; leave one out."
+            f"{what} the {data.p} columns ({', '.join(data.names)}) say what the others already "
+            f"say, or there are more columns than the {data.k} effects; leave some out."
         )
     if restricted and data.k == data.p:
         raise NotEstimable(
             f"{data.k} effects and {data.p} coefficients leave nothing to estimate variances from."
         )
     scale = math.sqrt(float(np.median(data.vi)))
-    nested = Nested.of(data, covariance)
-    return Machine(data, covariance, nested, restricted, float(log_det_xx), scale)
+    size = np.sqrt(np.square(data.X).sum(axis=0))
+    T = np.linalg.inv(np.linalg.qr(data.X / size)[1]) / size[:, None]
+    return Machine(data, covariance, restricted, scale, T)
 
 
 def _block_codes(data: DependentData) -> list[IntVector]:
@@ -246,7 +270,8 @@ def _inward_scores(machine: Machine, phi: FloatVector, edge: dict[int, float]) -
 def _start(machine: Machine) -> FloatVector:
     """Split what the residual variance exceeds the sampling variance by; correlations a half."""
     data, covariance = machine.data, machine.covariance
-    resid = data.yi - data.X @ np.linalg.lstsq(data.X, data.yi, rcond=None)[0]
+    Q = machine.orthonormal.X
+    resid = data.yi - Q @ (Q.T @ data.yi)
     typical = 1.0 / float(np.mean(1.0 / data.vi))
     spread = float(resid @ resid) / max(data.k - data.p, 1)
     shared = len({span[0].start for span in covariance.spans}) + sum(

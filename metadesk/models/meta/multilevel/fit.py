@@ -25,7 +25,7 @@ from metadesk.models.meta.multilevel.structures import (
     RandomTerm,
 )
 from metadesk.models.meta.wald import (
-    coefficient_table,
+    coefficients_of,
     information_criteria,
     joint_test,
     moderator_positions,
@@ -196,7 +196,8 @@ def predict_multilevel(
     """
     c = result.coefficients
     pred = X @ c.b
-    se = np.sqrt(np.einsum("ij,jk,ik->i", X, c.vb, X))
+    known = np.isfinite(c.se) | (X == 0.0)
+    se = np.where(known.all(axis=1), c.standard_errors(X), math.nan)
     df = np.where(X != 0.0, c.df, np.inf).min(axis=1)
     critical = quantile(level, df)
     found = {"pred": pred, "se": se, "ci_lb": pred - critical * se, "ci_ub": pred + critical * se}
@@ -237,6 +238,17 @@ def _variances(terms: tuple[RandomTerm, ...], data: DependentData) -> frozenset[
             nested = data.factor(name) if nested is None else data.factor(name).within(nested)
             found.add(EFFECT if nested.n_used == data.k else nested.name)
     return frozenset(found)
+
+
+def _robust_notes(robust: RobustResult | None) -> tuple[Note, ...]:
+    if robust is None or not robust.unknown:
+        return ()
+    text = (
+        f"No cluster-robust error for {', '.join(robust.unknown)}: all that tells of it is one "
+        "cluster, within which the residuals add up to nothing. Group these effects with others, "
+        "or use the model's own errors."
+    )
+    return (Note(text, "strong", "robust-one-cluster"),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +293,7 @@ class _Report:
             prediction=self._prediction(table) if plain else None,
             fitted=data.X @ table.b,
             blup=blup,
-            notes=self._notes(),
+            notes=self._notes() + _robust_notes(robust),
             extra=MappingProxyType(self._extra(robust)),
             joint=None if robust is None else robust.joint,
         )
@@ -298,8 +310,7 @@ class _Report:
         elif spec.test == "t":
             df = float(self.data.k - self.data.p)
             words = f"t with k − p = {df:g} df"
-        b, vb = fit.found.b, fit.found.vb
-        return coefficient_table(self.data.names, b, vb, df, spec.level, words), None
+        return coefficients_of(self.data.names, fit.basis, df, spec.level, words), None
 
     def _title(self) -> str:
         terms = read_random(self.spec.random, self.spec.structure)

@@ -49,9 +49,7 @@ class Nested:
             shared=~np.array(per_row),
         )
 
-    def evaluate(
-        self, gamma: FloatVector, restricted: bool, log_det_xx: float
-    ) -> Evaluation | None:
+    def evaluate(self, gamma: FloatVector, restricted: bool) -> Evaluation | None:
         """Likelihood, score and average information; None outside the domain."""
         common = float(gamma[self.shared].sum())
         own = self.v + float(gamma[~self.shared].sum())
@@ -97,7 +95,7 @@ class Nested:
             return None
         if restricted:
             slope += 0.5 * np.array([float(np.sum(vb * square)) for _, _, square in forms])
-            ll = -0.5 * ((k - p) * LOG_2PI - log_det_xx + log_det + float(log_det_xmx) + rss)
+            ll = -0.5 * ((k - p) * LOG_2PI + log_det + float(log_det_xmx) + rss)
         else:
             ll = -0.5 * (k * LOG_2PI + log_det + rss)
         weighted = np.empty((k, p + 1))

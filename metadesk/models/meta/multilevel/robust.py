@@ -5,6 +5,9 @@ unbiased if the working covariance is right (Bell & McCaffrey 2002; Pustejovsky 
 the fitted covariance as both weight and target). Degrees of freedom are Satterthwaite's; joint
 tests are Hotelling's T² approximation HTZ (Tipton & Pustejovsky 2015). ``sandwich`` and
 ``sandwich_adjusted`` are metafor's: CR0, and CR0 times n/(n − p), with t on n − p.
+
+All is done in the orthonormal columns of the fit, so neither the unit of the effects nor that of a
+moderator matters.
 """
 
 from __future__ import annotations
@@ -20,10 +23,16 @@ from metadesk.errors import DataProblem, NotEstimable
 from metadesk.models.meta.multilevel.blocks import Stack, components, stack
 from metadesk.models.meta.multilevel.data import Factor
 from metadesk.models.meta.multilevel.estimate import Fit
-from metadesk.models.meta.wald import coefficient_table, joint_test, moderator_positions
-from metadesk.models.result import Coefficients, Omnibus
+from metadesk.models.meta.wald import (
+    coefficients_of,
+    joint_test,
+    moderator_positions,
+    quadratic,
+    tested_directions,
+)
+from metadesk.models.result import Basis, Coefficients, Omnibus
 from metadesk.numerics.tails import f_sf
-from metadesk.numerics.types import FloatMatrix, FloatVector
+from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector
 
 ROBUST: Mapping[str, str] = MappingProxyType(
     {
@@ -36,27 +45,49 @@ ROBUST: Mapping[str, str] = MappingProxyType(
 )
 
 
+_NOTHING = 1e-12
+"""A share of the model's variance so small that it is rounding."""
+
+
 @dataclass(frozen=True, eq=False)
 class RobustResult:
-    """Coefficients with cluster-robust errors, how they are tested jointly, how many clusters."""
+    """Coefficients with cluster-robust errors, how they are tested jointly, how many clusters.
+
+    ``unknown`` names coefficients without an error (NaN): all that tells of them is one cluster,
+    whose residuals add up to nothing.
+    """
 
     kind: str
     n_clusters: int
     coefficients: Coefficients
     omnibus: Omnibus | None
     joint: ClusterRobustTest
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class _Pieces:
-    """Per cluster: score contributions (n, p), and for each coefficient a = A'WXBc and U = X'a.
+    """Per cluster j, in q directions: its part in the estimate and what the model expects of it.
 
-    ``inner[j, s, t]`` is a_s' M a_t of cluster j; ``U[j, :, s]`` its X'a_s.
+    ``parts`` (n, q) holds ``B X'WA e``, whose squares and products add up to the covariance. Under
+    the working model a cluster's own part has covariance ``own_j`` (q, q), and the parts of
+    clusters i and j have ``−lever_i B lever_j'`` with ``lever`` (n, q, p).
     """
 
-    scores: FloatMatrix
-    inner: FloatMatrix
-    U: FloatMatrix
+    parts: FloatMatrix
+    own: FloatMatrix
+    lever: FloatMatrix
+    bread: FloatMatrix
+
+    def along(self, U: FloatMatrix) -> _Pieces:
+        """The same for the combinations in the columns of ``U``."""
+        own = U.T @ self.own @ U
+        return _Pieces(self.parts @ U, own, U.T @ self.lever, self.bread)
+
+    @property
+    def expected(self) -> FloatMatrix:
+        """Expectation of the covariance under the working model."""
+        return np.asarray(self.own.sum(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +95,30 @@ class ClusterRobustTest:
     """Joint tests of coefficients: HTZ, for the plain sandwiches F on n − p df."""
 
     table: Coefficients
-    bread: FloatMatrix
     pieces: _Pieces
-    kind: str
+    simple: bool
 
     def __call__(self, which: Sequence[int], title: str) -> Omnibus:
         """Test that the coefficients at these positions are all zero."""
-        index = list(which)
-        if not self.kind.startswith("sandwich"):
-            return replace(_htz(self.table, self.pieces, self.bread, index), title=title)
-        test = joint_test(self.table, index, title)
-        if _degenerate(self.table.vb, self.bread, index):
-            return replace(test, statistic=math.nan, p=math.nan)
-        return test
+        table, q = self.table, len(which)
+        names = tuple(table.names[i] for i in which)
+        U = tested_directions(table.coordinates, np.eye(table.b.size)[list(which)])
+        chosen = self.pieces.along(U)
+        values = np.linalg.eigvalsh(chosen.expected)
+        if values[0] <= _NOTHING * np.linalg.eigvalsh(U.T @ chosen.bread @ U)[-1]:
+            words = "not available: too few clusters tell of these coefficients"
+            df2 = float(table.df[which[0]]) if self.simple else math.nan
+            return Omnibus(title, math.nan, "F", float(q), df2, math.nan, names, words)
+        if self.simple:
+            return joint_test(table, which, title)
+        eta = _degrees(chosen)
+        df2 = eta - q + 1.0
+        if df2 <= 0.0:
+            words = "not available: too few clusters for a joint test of so many coefficients"
+            return Omnibus(title, math.nan, "F", float(q), df2, math.nan, names, words)
+        statistic = quadratic(table.coordinates, U) * df2 / (eta * q)
+        p = float(f_sf(statistic, q, df2))
+        return Omnibus(title, statistic, "F", float(q), df2, p, names, "HTZ, cluster-robust")
 
 
 def robust_coefficients(
@@ -92,7 +134,7 @@ def robust_coefficients(
     NotEstimable
         If there are no more clusters than coefficients.
     """
-    data = fit.machine.data
+    data, at = fit.machine.orthonormal, fit.basis
     together = components(data.k, [fit.machine.clusters, cluster.codes])
     if np.unique(together).size != cluster.n_used:
         raise DataProblem(
@@ -102,109 +144,108 @@ def robust_coefficients(
     n, p = cluster.n_used, data.p
     if n <= p:
         raise NotEstimable(f"{n} clusters cannot carry robust errors of {p} coefficients.")
-    parts = [entry.part for entry in fit.machine.covariance.entries]
+    layout = [entry.part for entry in fit.machine.covariance.entries]
     gamma, _ = fit.machine.covariance.linear(fit.phi)
-    stacks = stack(data, together, parts)
-    pieces = _pieces(fit, stacks, gamma, kind)
+    pieces = _pieces(at, stack(data, together, layout), gamma, kind)
     factor = {"CR1": n / (n - 1), "sandwich_adjusted": n / (n - p)}.get(kind, 1.0)
-    bread = fit.found.vb
-    vb = factor * bread @ (pieces.scores.T @ pieces.scores) @ bread
-    if kind.startswith("sandwich"):
-        df: float | FloatVector = float(n - p)
+    robust = Basis(at.T, at.z, factor * pieces.parts.T @ pieces.parts)
+    single = [pieces.along(row[:, None]) for row in at.T]
+    told = np.array([float(one.expected[0, 0]) for one in single])
+    known = told > _NOTHING * np.einsum("sp,pq,sq->s", at.T, at.C, at.T)
+    simple = kind.startswith("sandwich")
+    if simple:
+        df = np.full(p, float(n - p))
         words = f"cluster-robust ({kind}), t with n − p = {n - p} df"
     else:
-        df = np.array([_satterthwaite(pieces, bread, s) for s in range(p)])
+        df = np.array([_degrees(one) if known[s] else math.nan for s, one in enumerate(single)])
         words = f"cluster-robust {kind}, t with Satterthwaite df"
-    table = coefficient_table(data.names, fit.found.b, vb, df, level, words)
-    joint = ClusterRobustTest(table, bread, pieces, kind)
+    table = coefficients_of(data.names, robust, df, level, words)
     which = list(moderator_positions(data.names) if test_of is None else test_of)
+    joint = ClusterRobustTest(table, pieces, simple)
     omnibus = joint(which, "Test of moderators") if which else None
-    return RobustResult(kind, n, table, omnibus, joint)
+    unknown = tuple(name for name, ok in zip(data.names, known, strict=True) if not ok)
+    return RobustResult(kind, n, _blanked(table, known), omnibus, joint, unknown)
 
 
-def _pieces(fit: Fit, stacks: Sequence[Stack], gamma: FloatVector, kind: str) -> _Pieces:
-    b, bread = fit.found.b, fit.found.vb
-    scores, inner, U = [], [], []
+def _blanked(table: Coefficients, known: BoolVector) -> Coefficients:
+    """Leave out errors, tests and intervals of coefficients that are not ``known``."""
+
+    def only(values: FloatVector) -> FloatVector:
+        return np.where(known, values, math.nan)
+
+    return replace(
+        table,
+        se=only(table.se),
+        stat=only(table.stat),
+        pval=only(table.pval),
+        ci_lb=only(table.ci_lb),
+        ci_ub=only(table.ci_ub),
+    )
+
+
+def _pieces(at: Basis, stacks: Sequence[Stack], gamma: FloatVector, kind: str) -> _Pieces:
+    parts, own, lever = [], [], []
     for s in stacks:
-        M = s.V + np.tensordot(gamma, s.Z, axes=1)
-        W = np.linalg.inv(M)
-        WX = W @ s.X
-        left = _adjusted(M, s.X, bread, WX) if kind == "CR2" else WX
-        resid = s.y - s.X @ b
-        scores.append(np.einsum("mnp,mn->mp", left, resid))
-        a = left @ bread
-        inner.append(np.swapaxes(a, 1, 2) @ M @ a)
-        U.append(np.swapaxes(s.X, 1, 2) @ a)
-    return _Pieces(np.concatenate(scores), np.concatenate(inner), np.concatenate(U))
+        M = _covariance(s, gamma)
+        WX = np.asarray(np.linalg.solve(M, s.X), dtype=float)
+        left_over = np.asarray(M - s.X @ at.C @ np.swapaxes(s.X, 1, 2), dtype=float)
+        a = (_adjusted(M, s.X, at.C, left_over, WX) if kind == "CR2" else WX) @ at.C
+        turned = np.swapaxes(a, 1, 2)
+        parts.append(np.einsum("mnp,mn->mp", a, s.y - s.X @ at.z))
+        own.append(turned @ left_over @ a)
+        lever.append(turned @ s.X)
+    return _Pieces(np.concatenate(parts), np.concatenate(own), np.concatenate(lever), at.C)
 
 
-def _adjusted(M: FloatMatrix, X: FloatMatrix, bread: FloatMatrix, WX: FloatMatrix) -> FloatMatrix:
-    """A'WX with A = D'(D(M − XBX')D')^(+½)D and M = D'D; null directions contribute nothing."""
+def _covariance(s: Stack, gamma: FloatVector) -> FloatMatrix:
+    """The clusters' covariance; padding gets a variance of the same size as the effects."""
+    M = s.V + np.tensordot(gamma, s.Z, axes=1)
+    diagonal = np.diagonal(M, axis1=1, axis2=2)
+    mean = np.where(s.real, diagonal, 0.0).sum(axis=1) / s.real.sum(axis=1)
+    index = np.arange(M.shape[1])
+    M[:, index, index] = np.where(s.real, diagonal, mean[:, None])
+    return np.asarray(M)
+
+
+def _adjusted(
+    M: FloatMatrix, X: FloatMatrix, bread: FloatMatrix, left_over: FloatMatrix, WX: FloatMatrix
+) -> FloatMatrix:
+    """A'WX with A = D'(D(M − XBX')D')^(+½)D and M = D'D; null directions contribute nothing.
+
+    There are as many of them as directions of which ``D'^-1 XBX' D^-1`` leaves nothing.
+    """
     L = np.linalg.cholesky(M)
     Lt = np.swapaxes(L, 1, 2)
-    middle = Lt @ (M - X @ bread @ np.swapaxes(X, 1, 2)) @ L
+    whitened = np.linalg.solve(L, X)
+    share = np.linalg.eigvalsh(whitened @ bread @ np.swapaxes(whitened, 1, 2))
+    null = (share > 1.0 - 1e-10).sum(axis=1)
+    middle = Lt @ left_over @ L
     values, vectors = np.linalg.eigh(0.5 * (middle + np.swapaxes(middle, 1, 2)))
-    floor = 1e-12 * np.maximum(values.max(axis=1, keepdims=True), 1e-300)
-    power = np.where(values > floor, 1.0 / np.sqrt(np.where(values > floor, values, 1.0)), 0.0)
+    kept = (np.arange(values.shape[1]) >= null[:, None]) & (values > 0.0)
+    power = np.where(kept, 1.0 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
     root = (vectors * power[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     return np.asarray(L @ root @ Lt @ WX)
 
 
-def _satterthwaite(pieces: _Pieces, bread: FloatMatrix, s: int) -> float:
-    """tr(G)² / tr(G²) with G_ij = δ_ij a'Ma − U_i'BU_j, without forming G."""
-    d = pieces.inner[:, s, s]
-    U = pieces.U[:, :, s]
-    own = np.einsum("jp,pq,jq->j", U, bread, U)
-    K = bread @ (U.T @ U)
-    trace = float(d.sum() - own.sum())
-    square = float(d @ d - 2.0 * d @ own + np.trace(K @ K))
-    return trace**2 / square if square > 0 else math.nan
+def _degrees(pieces: _Pieces) -> float:
+    """Degrees of freedom of the Wishart distribution nearest to that of the covariance.
 
-
-def _degenerate(vb: FloatMatrix, bread: FloatMatrix, which: Sequence[int]) -> bool:
-    """Whether the clusters vary in fewer directions than ``which`` coefficients, but for rounding.
-
-    So it is where a level occurs in one cluster only, whose residuals add up to nothing.
+    ``q(q + 1)`` over the sum of the variances of its elements, in directions where its expectation
+    is the identity (Tipton & Pustejovsky 2015); for one direction, Satterthwaite's
+    ``tr(G)² / tr(G²)``.
     """
-    index = np.ix_(list(which), list(which))
-    unit = np.sqrt(np.diag(bread[index]))
-    values = np.linalg.eigvalsh(vb[index] / np.outer(unit, unit))
-    return bool(values[0] <= 1e-14 * values[-1])
+    q = pieces.own.shape[1]
+    values, vectors = np.linalg.eigh(pieces.expected)
+    unit = pieces.along(vectors / np.sqrt(values))
+    B, lever = unit.bread, unit.lever
+    within = lever @ B @ np.swapaxes(lever, 1, 2)
+    K = np.einsum("jsp,jtr->stpr", lever, lever) @ B
+    between = np.einsum("stpr,tsrp->", K, K) + np.einsum("tspr,tsrp->", K, K)
+    total = _squares(unit.own) + max(float(between) - _squares(within), 0.0)
+    return float(q * (q + 1) / total)
 
 
-def _htz(table: Coefficients, pieces: _Pieces, bread: FloatMatrix, which: Sequence[int]) -> Omnibus:
-    """Approximate Hotelling T² test that the chosen coefficients are zero."""
-    index = list(which)
-    q = len(index)
-    inner = pieces.inner[:, index][:, :, index]
-    U = pieces.U[:, :, index]
-    names = tuple(table.names[i] for i in index)
-    omega = inner.sum(axis=0) - np.einsum("jps,pq,jqt->st", U, bread, U)
-    values, vectors = np.linalg.eigh(omega)
-    b, vb = table.b[index], table.vb[np.ix_(index, index)]
-    if values[0] <= 1e-12 * values[-1] or _degenerate(table.vb, bread, index):
-        unknown = "not available: too few clusters say something about these coefficients"
-        nan = math.nan
-        return Omnibus("Test of moderators", nan, "F", float(q), nan, nan, names, unknown)
-    root = (vectors / np.sqrt(values)) @ vectors.T
-    inner = root @ inner @ root
-    U = U @ root
-    own = np.einsum("jps,pq,jqt->jst", U, bread, U)
-    K = np.einsum("jps,jqt->stpq", U, U)
-    total = 0.0
-    for s in range(q):
-        for t in range(q):
-            same = np.sum(inner[:, s, s] * inner[:, t, t])
-            same -= np.sum(inner[:, s, s] * own[:, t, t] + inner[:, t, t] * own[:, s, s])
-            same += np.trace(bread @ K[s, t] @ bread @ K[t, s])
-            crossed = np.sum(inner[:, s, t] ** 2) - 2.0 * np.sum(inner[:, s, t] * own[:, s, t])
-            crossed += np.trace(bread @ K[t, s] @ bread @ K[t, s])
-            total += float(same + crossed)
-    eta = q * (q + 1) / total
-    quadratic = float(b @ np.linalg.solve(vb, b))
-    df2 = eta - q + 1.0
-    statistic = quadratic * df2 / (eta * q)
-    p = float(f_sf(statistic, q, df2)) if df2 > 0 else math.nan
-    return Omnibus(
-        "Test of moderators", statistic, "F", float(q), df2, p, names, "HTZ, cluster-robust"
-    )
+def _squares(matrices: FloatMatrix) -> float:
+    """Sum over the matrices of tr(A)² + tr(A²)."""
+    trace = np.trace(matrices, axis1=1, axis2=2)
+    return float(trace @ trace + np.square(matrices).sum())
