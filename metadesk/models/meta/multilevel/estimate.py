@@ -134,7 +134,7 @@ def lay_out(
         If the moderators are collinear or more than the effects.
     """
     covariance = covariance_of(terms, data, correlations)
-    _, _, dropped = independent_columns(data.X, data.names)
+    dropped = independent_columns(data.X, data.names).dropped
     if dropped or data.k < data.p:
         what = f"{', '.join(dropped)} among" if dropped else "Some of"
         raise RankError(
