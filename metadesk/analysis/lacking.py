@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from metadesk.document.words import inside
 from metadesk.effects import MEASURES
 from metadesk.effects.rescue import Rescue, missing_values
 from metadesk.table.checks.look import called
@@ -27,7 +28,7 @@ def in_sheets_words(sentence: str, measure: str, names: Mapping[str, str]) -> st
     for role, need in needs.items():
         told = f"{need.title} ({role})"
         if told in sentence:
-            known = called(role) if role in ROLES else need.title.lower()
+            known = called(role) if role in ROLES else inside(need.title)
             sentence = sentence.replace(told, f"'{names[role]}'" if role in names else known)
     return sentence
 

@@ -9,6 +9,7 @@ import numpy as np
 from metadesk.analysis.fitting import fit_model, model_options
 from metadesk.analysis.prepare import Prepared
 from metadesk.analysis.readers import ModelInput
+from metadesk.document.words import inside
 from metadesk.errors import SpecProblem
 from metadesk.models.meta import MODELS
 from metadesk.models.meta.fixed_effect import FixedEffect
@@ -48,7 +49,7 @@ def analysed_subgroups(
     entry = MODELS[spec.model]
     if entry.reads == "levels":
         raise SpecProblem(
-            f"The model '{entry.title.lower()}' compares groups by a moderator, not by subgroups: "
+            f"The model '{inside(entry.title)}' compares groups by a moderator, not by subgroups: "
             f"take the subgroups off and choose '{spec.subgroup}' as moderator."
         )
     model = model_options(spec.model, spec.model_options, spec.level)

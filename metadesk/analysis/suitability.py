@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from metadesk.document.words import inside
 from metadesk.effects.measures import MEASURES
 from metadesk.errors import SpecProblem
 from metadesk.models.meta.entry import StudyModel
@@ -52,8 +53,8 @@ def why_not(entry: StudyModel, found: Carried) -> str:
     if entry.reads in ("two-arms", "counts") and not _has_counts(entry, found):
         return "Needs events and totals (or person-time) of every study; the sheet has none."
     if entry.measures and found.measure not in entry.measures:
-        titles = [MEASURES[m].title.lower() for m in entry.measures if m in MEASURES]
-        here = MEASURES[found.measure].title.lower() if found.measure else "not chosen yet"
+        titles = [inside(MEASURES[m].title) for m in entry.measures if m in MEASURES]
+        here = inside(MEASURES[found.measure].title) if found.measure else "not chosen yet"
         return f"For {_either(titles)}; the measure here is {here}."
     if entry.reads == "levels" and not found.several_rows:
         return (
@@ -81,10 +82,10 @@ def require_measure(entry: StudyModel, measure: str) -> None:
         counted = (
             "" if entry.reads == "effects" else " and needs events and totals (or person-time)"
         )
-        titles = [MEASURES[m].title.lower() for m in entry.measures if m in MEASURES]
+        titles = [inside(MEASURES[m].title) for m in entry.measures if m in MEASURES]
         raise SpecProblem(
             f"The model '{entry.title}' is for {_either(titles)}{counted}, not for "
-            f"{MEASURES[measure].title.lower()}. Choose another measure or model."
+            f"{inside(MEASURES[measure].title)}. Choose another measure or model."
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from metadesk.document.words import inside
 from metadesk.effects.compute import compute
 from metadesk.effects.conversions.steps import Settings, Step, steps_for
 from metadesk.effects.measures import MEASURES
@@ -46,7 +47,7 @@ class Taken:
 def _words(role: str) -> str:
     """A role within a sentence; the step's own title tells which group it is about."""
     title = ROLES[role].title.removesuffix(", treated").removesuffix(", control").split(" (")[0]
-    return title if title[:2].isupper() else f"{title[:1].lower()}{title[1:]}"
+    return inside(title)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metadesk.analysis.result import AnalysisResult
-from metadesk.reports.prose import in_sentence
+from metadesk.document.words import inside
 from metadesk.reports.tables import scale_words
 
 
@@ -46,7 +46,7 @@ def _model(result: AnalysisResult) -> list[str]:
         return []
     count = "1 study" if fit.k == 1 else f"{fit.k} studies"
     said = f"{count} {'was' if fit.k == 1 else 'were'} analysed with the "
-    said += f"model '{in_sentence(fit.title)}' ({fit.method})."
+    said += f"model '{inside(fit.title)}' ({fit.method})."
     sentences = [said]
     level = f"{100 * fit.coefficients.level:g}%"
     sentences.append(f"Confidence intervals are at the {level} level.")

@@ -7,6 +7,7 @@ import math
 from metadesk.analysis.result import AnalysisResult
 from metadesk.document import format_value
 from metadesk.document.numbers import interval_text, p_phrase
+from metadesk.document.words import inside
 from metadesk.models import FitResult, Interval
 from metadesk.table import NOT_A_STUDY
 
@@ -20,7 +21,7 @@ def result_sentence(result: AnalysisResult) -> str:
         return _with_moderators(result, fit)
     pooled = fit.pooled
     parts = [
-        f"{_studies(result)}, {in_sentence(fit.title)}: {result.family.title.lower()} "
+        f"{_studies(result)}, {inside(fit.title)}: {inside(result.family.title)} "
         f"{natural_text(result, pooled.value)} {_ends(result, pooled.interval)}, "
         f"{p_phrase(pooled.p)}"
     ]
@@ -35,18 +36,10 @@ def result_sentence(result: AnalysisResult) -> str:
     return "; ".join(part for part in parts if part) + "."
 
 
-PEOPLE = ("Mantel", "Peto", "Henmi", "Poisson")
-
-
-def in_sentence(title: str) -> str:
-    """The title of a model within a sentence; names of people and abbreviations stay."""
-    return title if title.startswith(PEOPLE) else title[:1].lower() + title[1:]
-
-
 def _with_moderators(result: AnalysisResult, fit: FitResult) -> str:
     """With moderators there is no one pooled effect: say what they explain."""
     names = ", ".join(n for n in fit.coefficients.names if n != "intrcpt")
-    parts = [f"{_studies(result)}, {in_sentence(fit.title)} on {names}"]
+    parts = [f"{_studies(result)}, {inside(fit.title)} on {names}"]
     if fit.omnibus:
         test = fit.omnibus[0]
         letter = "χ²" if test.kind == "chi2" else "F"

@@ -6,6 +6,7 @@ from metadesk.analysis.trial_result import TrialResult
 from metadesk.analysis.trial_spec import DF, RESIDUAL
 from metadesk.document import format_value
 from metadesk.document.numbers import interval_text, p_phrase
+from metadesk.document.words import inside
 from metadesk.models.result import Interval, Quantity
 
 
@@ -66,7 +67,7 @@ def _analysis(result: TrialResult) -> list[str]:
     spec, main = result.spec, result.main
     if main is None:
         return []
-    kind = main.title[:1].lower() + main.title[1:]
+    kind = inside(main.title)
     sentences = [
         f"{result.roles.outcome} was analysed with a {kind} ({main.equation}), by {main.method}."
     ]

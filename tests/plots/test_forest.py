@@ -364,3 +364,47 @@ def test_any_estimates_give_a_figure_in_which_nothing_overlaps(pairs, ratio):
     assert outside(page) == []
     assert all(math.isfinite(v) for m in page.marks for v in bounds(m))
     assert texts(page, "axis")
+
+
+def gaps(k, missing):
+    table = make_table(
+        {"s": [f"S{i}" for i in range(k)], "a": [None if i < missing else 3 for i in range(k)],
+         "n1": [50] * k, "c": [7] * k, "n2": [52] * k},
+        {"s": "study", "a": "ai", "n1": "n1i", "c": "ci", "n2": "n2i"},
+    )  # fmt: skip
+    return bcg(table=table)
+
+
+@pytest.mark.parametrize(("k", "missing", "drawn"), [(10, 4, 10), (14, 9, 5), (8, 5, 8)])
+def test_rows_without_an_effect_do_not_crowd_out_the_studies(k, missing, drawn):
+    page = draw_forest(gaps(k, missing), ForestOptions())
+    assert sum(h.id.startswith("row:") for h in page.hits) == drawn
+    said = [m.text for m in page.marks if isinstance(m, Text) and "not drawn" in m.text]
+    assert bool(said) == (drawn < k)
+    assert all(text.startswith(f"{missing} rows") for text in said)
+
+
+def one_sided(words):
+    table = make_table(
+        {"s": ["A", "B", "C"], "y": [1.2, 2.0, 2.4], "v": [0.1, 0.2, 0.1]},
+        {"s": "study", "y": "yi", "v": "vi"},
+    )
+    return draw_forest(
+        bcg(measure="OR", table=table), ForestOptions(favours_left=words, favours_right="More")
+    )
+
+
+def test_words_without_room_beside_the_line_of_no_effect_have_a_line_of_their_own():
+    page = one_sided("Less with physiotherapy-at-home")
+    words = [m for m in page.marks if isinstance(m, Text) and m.id == "favours"]
+    assert [m.text for m in words] == ["More", "← Less with physiotherapy-at-home"]
+    assert words[1].y > words[0].y
+
+
+def test_nothing_is_clipped_where_the_whole_costs_little():
+    table = make_table(
+        {"s": ["A", "B", "C", "D"], "y": [-1.0, -0.6, -0.4, -0.1], "v": [0.02, 0.03, 0.02, 0.09]},
+        {"s": "study", "y": "yi", "v": "vi"},
+    )
+    page = draw_forest(bcg(measure="MD", table=table), ForestOptions())
+    assert not [m for m in page.marks_of("row:3") if isinstance(m, Poly)]

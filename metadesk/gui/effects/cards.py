@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from metadesk.document.words import inside
 from metadesk.gui.effects.card import MeasureCard
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
@@ -260,7 +261,7 @@ def about_measure(card: MeasureCard) -> str:
     ways = "; ".join(raw[:6]) + (f"; {len(raw) - 6} more" if len(raw) > 6 else "")
     if reported:
         ways += "; " * bool(ways) + "or a reported estimate with its SE, interval, z or p"
-    options = ", ".join(option.title.lower() for option in options_of(measure.options))
+    options = ", ".join(inside(option.title) for option in options_of(measure.options))
     lines = [
         f"<b>{escape(measure.title)}</b> – {escape(measure.sentence)}",
         f"{escape(measure.formula)}; {escape(read)}.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from metadesk.analysis.result import AnalysisResult
+from metadesk.document.words import inside
 from metadesk.figure import Hit, Line, Mark, Page, Text
 from metadesk.figure.layout import Track
 from metadesk.figure.measure import cap_height, text_width, wrapped
@@ -155,7 +156,7 @@ class _Sheet:
         fit = self.result.main
         name = effect_title(self.result)
         room = self.plot.width + 2.0 * self.size
-        model = fit.title[:1].lower() + fit.title[1:] if fit else ""
+        model = inside(fit.title) if fit else ""
         words = f"{name}, {model}" if model else name
         return wrapped(words, room, self.size, bold=True, most=3)
 
@@ -315,4 +316,4 @@ class _Sheet:
         if fit is None or not has_pooled(fit):
             return f"{said}. {self.result.problem}".strip()
         tips = [r.tip for r in self.rows if r.id in ("pooled", "companion", "prediction")]
-        return f"{said}, {fit.title.lower()}. " + ". ".join(tips) + "."
+        return f"{said}, {inside(fit.title)}. " + ". ".join(tips) + "."

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from metadesk.analysis.result import AnalysisResult
 from metadesk.document import MISSING_TEXT
@@ -19,6 +20,7 @@ from metadesk.plots.forest.rows import (
     difference_text,
     has_pooled,
     heterogeneity_text,
+    not_drawn,
     tau2_digits,
     test_text,
 )
@@ -26,6 +28,7 @@ from metadesk.plots.forest.span import reference_of
 from metadesk.plots.forest.style import Style
 
 MOST_REASONS = 12
+MOST_LINES = 3
 
 
 @dataclass
@@ -82,6 +85,8 @@ class Footer:
                     )
                 )
         lines += self._about_groups()
+        if self.options.show_excluded and (count := len(not_drawn(self.result))):
+            lines.append(f"{count} rows without an effect are not drawn; the table lists them.")
         if self.options.show_weight and not has_weights(self.result) and fit.weights_meaning:
             lines.append(f"{MISSING_TEXT} {fit.weights_meaning}")
         return [line for line in lines if line]
@@ -124,21 +129,35 @@ class Footer:
         if not math.isnan(reference) and self.axis.holds(reference):
             middle = self._x(reference)
         gap, over = 0.9 * size, 1.3 * size
-        lowest = y
-        for words, x, room, anchor in (
-            (left, middle - gap, middle - gap - self.plot.x + over, "end"),
-            (right, middle + gap, self.width - self.margin - middle - gap, "start"),
+        lowest, below = y, ""
+        if self._cramped(left, room := middle - gap - self.plot.x + over):
+            left, below = "", f"← {left}"
+        for words, x, width, end in (
+            (left, middle - gap, room, True),
+            (right, middle + gap, self.width - self.margin - middle - gap, False),
         ):
-            base = y + 0.55 * size + cap_height(size)
-            for line in wrapped(words, max(room, 4 * size), size) if words else ():
-                self.marks.append(
-                    Text(
-                        x, base, line, size, self.style.ink,
-                        anchor="end" if anchor == "end" else "start", id="favours",
-                    )
-                )  # fmt: skip
-                lowest = max(lowest, base + 0.3 * size)
-                base += 1.25 * size
+            lowest = max(lowest, self._draw_words(words, x, y, width, end=end))
+        # no room beside the line of no effect: its own line, from where the axis begins
+        wide = self.width - self.margin - self.plot.x
+        return self._draw_words(below, self.plot.x, lowest, wide, end=False) if below else lowest
+
+    def _cramped(self, words: str, room: float) -> bool:
+        """Whether words would have to be broken inside, or set on more than three lines."""
+        size = self.options.font_size
+        longest = max((text_width(word, size) for word in words.split()), default=0.0)
+        return bool(words) and (longest > room or len(wrapped(words, room, size)) > MOST_LINES)
+
+    def _draw_words(self, words: str, x: float, y: float, room: float, *, end: bool) -> float:
+        """Words on as many lines as they need; returns where they end."""
+        size, lowest = self.options.font_size, y
+        base = y + 0.55 * size + cap_height(size)
+        for line in wrapped(words, max(room, 4 * size), size) if words else ():
+            anchor: Literal["start", "end"] = "end" if end else "start"
+            self.marks.append(
+                Text(x, base, line, size, self.style.ink, anchor=anchor, id="favours")
+            )
+            lowest = max(lowest, base + 0.3 * size)
+            base += 1.25 * size
         return lowest
 
     def _x(self, value: float) -> float:

@@ -30,6 +30,9 @@ Shape = Literal["none", "square", "hollow", "diamond", "light", "bar"]
 NOT_NEEDED = MISSING_TEXT
 
 
+FEW_WITHOUT = 5  # rows without an effect that are drawn in any case
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the figure; numbers are on the natural scale, ``weight`` in percent.
@@ -71,10 +74,12 @@ class Section:
 
 def sections_of(result: AnalysisResult, options: ForestOptions) -> tuple[Section, ...]:
     """The studies to draw, in order and by subgroup where the result knows subgroups."""
+    hidden = {id(s) for s in not_drawn(result)}
+    greyed = options.show_excluded
     shown = [
         s
         for s in result.studies
-        if s.used or (options.show_excluded and s.listed and s.reason not in NOT_A_STUDY)
+        if s.used or (greyed and s.listed and s.reason not in NOT_A_STUDY and id(s) not in hidden)
     ]
     titles = dict.fromkeys(s.subgroup for s in shown)
     if not any(titles):
@@ -89,6 +94,15 @@ def sections_of(result: AnalysisResult, options: ForestOptions) -> tuple[Section
         )
         for title in titles
     )
+
+
+def not_drawn(result: AnalysisResult) -> tuple[StudyResult, ...]:
+    """Rows without an effect that would crowd out the studies; few of them are drawn, greyed.
+
+    A study that a person left out is always drawn.
+    """
+    without = [s for s in result.left_out if not s.by_person and math.isnan(s.yi)]
+    return tuple(without) if len(without) > max(FEW_WITHOUT, len(result.used)) else ()
 
 
 def ordered(studies: Sequence[StudyResult], options: ForestOptions) -> tuple[StudyResult, ...]:

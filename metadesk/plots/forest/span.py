@@ -13,6 +13,8 @@ from metadesk.plots.forest.rows import Row
 
 # How far an interval may reach beyond the estimates, in widths of the middle study's interval.
 REACH = 0.6
+# Nothing is clipped where the whole costs no more than this many times the width.
+CHEAP = 1.2
 # How far an estimate may lie from the middle one before the axis no longer follows it.
 FAR = 8.0
 # How much the pooled intervals and no effect may stretch what the studies need.
@@ -77,6 +79,9 @@ def automatic_range(rows: Sequence[Row], log: bool, reference: float) -> tuple[f
     tops = [u for _, _, u in studies if math.isfinite(u)]
     low = min(max(min(ends, default=near[0]), near[0] - REACH * typical), near[0])
     high = max(min(max(tops, default=near[-1]), near[-1] + REACH * typical), near[-1])
+    whole = min([low, *ends]), max([high, *tops])
+    if whole[1] - whole[0] <= CHEAP * (high - low):
+        low, high = whole
     for row in rows:
         if row.shape in ("diamond", "light", "bar") and not row.id.startswith("subtotal:"):
             _, a, b = _placed(row, log)

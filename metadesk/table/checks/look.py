@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from metadesk.document.words import inside
 from metadesk.table.cells import Value, is_missing, number_in
 from metadesk.table.roles import ROLES
 from metadesk.table.steps import KeptStep, in_force
@@ -138,13 +139,8 @@ def called(role: str) -> str:
     entry = ROLES[role]
     group = ARMS.get(entry.arm)
     if group is None:
-        return _small(entry.title)
-    return f"{_small(entry.title.rsplit(',', 1)[0])} in the {group} group"
-
-
-def _small(title: str) -> str:
-    """A title within a sentence; abbreviations keep their capitals."""
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+        return inside(entry.title)
+    return f"{inside(entry.title.rsplit(',', 1)[0])} in the {group} group"
 
 
 def number(value: float) -> str:
