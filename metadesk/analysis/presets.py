@@ -38,7 +38,7 @@ PRESETS.add(
         title="Cochrane 2025",
         sentence=(
             "Random effects with REML, the Hartung–Knapp interval never narrower than the classic "
-            "one, a Q-profile interval for tau², and a prediction interval with k − 1 degrees of "
+            "one, a Q-profile interval for τ², and a prediction interval with k − 1 degrees of "
             "freedom."
         ),
         model="random",

@@ -48,7 +48,7 @@ class Refits:
             Column("ci_lb", "CI lower", "effect", 3),
             Column("ci_ub", "upper", "effect", 3),
             Column("pval", "P", "p"),
-            Column("tau2", "tau²", "variance"),
+            Column("tau2", "τ²", "variance"),
             Column("I2", "I²", "percent"),
         )
         numbers = (self.estimate, self.ci_lb, self.ci_ub, self.pval, self.tau2, self.I2)

@@ -150,7 +150,7 @@ class Heterogeneity:
     se_tau2: float = math.nan
     tau2_interval: Interval | None = None
     I2: float = math.nan
-    I2_definition: str = "from tau²"
+    I2_definition: str = "from τ²"
     I2_interval: Interval | None = None
     I2_Q: float = math.nan
     H2: float = math.nan

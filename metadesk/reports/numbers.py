@@ -110,7 +110,7 @@ def heterogeneity_numbers(fit: FitResult) -> tuple[NamedNumber, ...]:
     ]
     if not math.isnan(found.R2):
         numbers.append(
-            NamedNumber("R2", "R²", found.R2, "share of tau² that moderators explain", "percent")
+            NamedNumber("R2", "R²", found.R2, "share of τ² that moderators explain", "percent")
         )
     return tuple(numbers)
 

@@ -83,9 +83,9 @@ def test_bcg_over_latitude_gives_the_references_partition_in_the_workbook(bcg) -
     bcg.choose("modelForm-test", "z")
     book = bcg.export()
     assert bcg.widget(QLineEdit, "formulaLine").text() == "~ ablat"
-    assert cell(book, "Results", "Residual", "tau²") == pytest.approx(0.076347963955, rel=1e-9)
-    total = cell(book, "Results", "Total (no moderators)", "tau²")
-    part = cell(book, "Results", "Explained by the moderators", "tau²")
+    assert cell(book, "Results", "Residual", "τ²") == pytest.approx(0.076347963955, rel=1e-9)
+    total = cell(book, "Results", "Total (no moderators)", "τ²")
+    part = cell(book, "Results", "Explained by the moderators", "τ²")
     assert total == pytest.approx(0.313243258136, rel=1e-9)
     assert part == pytest.approx(total - 0.076347963955, rel=1e-9)
     assert bcg.holds(book["Heterogeneity"], 75.6266, rel=1e-5)

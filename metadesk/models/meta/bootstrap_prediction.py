@@ -50,7 +50,7 @@ def nnf_interval(
     new = mean + rng.standard_normal(_DRAWS) * np.sqrt(drawn)
     new += rng.standard_t(data.k - 1, _DRAWS) * se
     ends = np.quantile(new, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    words = f"confidence distribution of tau², {_DRAWS:,} draws, seed {seed} (NNF)"
+    words = f"confidence distribution of τ², {_DRAWS:,} draws, seed {seed} (NNF)"
     return Interval(float(ends[0]), float(ends[1]), level, words)
 
 

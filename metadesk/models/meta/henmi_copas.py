@@ -61,7 +61,7 @@ def fit_henmi_copas(spec: HenmiCopas, data: MetaData, progress: Progress = SILEN
     return replace(
         fit,
         coefficients=table,
-        method=f"fixed-effect weights; tau²: DL; {WORDS}",
+        method=f"fixed-effect weights; τ²: DL; {WORDS}",
         weights=100.0 * line.share / line.share.sum(),
         weights_meaning="1/v, as in the fixed effect model.",
         fitted=np.full(plain.k, b),

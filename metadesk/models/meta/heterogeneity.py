@@ -9,7 +9,7 @@ from metadesk.models.meta.tau2 import METHODS, Tau2
 from metadesk.models.result import Heterogeneity, Interval
 from metadesk.numerics.tails import chi2_tail, critical_value
 
-DEFINITIONS = {"tau2": "from tau²", "Q": "from Q"}
+DEFINITIONS = {"tau2": "from τ²", "Q": "from Q"}
 
 
 def heterogeneity(
@@ -24,7 +24,7 @@ def heterogeneity(
     """
     df = kernel.k - kernel.p
     method = (
-        "none: the model holds tau² at 0" if tau2 is None else METHODS.get(tau2.method, tau2.method)
+        "none: the model holds τ² at 0" if tau2 is None else METHODS.get(tau2.method, tau2.method)
     )
     if df <= 0:
         value = 0.0 if tau2 is None else tau2.value
@@ -64,7 +64,7 @@ def _from_tau2(interval: Interval | None, typical: float) -> Interval | None:
     if interval is None:
         return None
     lower, upper = 1.0 + interval.lower / typical, 1.0 + interval.upper / typical
-    return Interval(lower, upper, interval.level, f"from the interval of tau² ({interval.method})")
+    return Interval(lower, upper, interval.level, f"from the interval of τ² ({interval.method})")
 
 
 def _I2_of(H2: Interval | None) -> Interval | None:

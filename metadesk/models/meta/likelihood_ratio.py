@@ -15,7 +15,7 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.tails import chi2_tail
 from metadesk.numerics.types import FloatMatrix
 
-SPREAD = "Between-study variance (tau² = 0)"
+SPREAD = "Between-study variance (τ² = 0)"
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def fit_location_scale(
         family="mixed",
         k=k,
         coefficients=means,
-        method=f"ln tau² linear in {', '.join(z_names)}; {spec.method}; {TESTS[spec.test]}",
+        method=f"ln τ² linear in {', '.join(z_names)}; {spec.method}; {TESTS[spec.test]}",
         status=Status(
             converged,
             steps,
@@ -162,7 +162,7 @@ def fit_location_scale(
         statistics=fit_statistics(line, basis, effects.vi, restricted, q, _variances(z_names)),
         omnibus=(*_test(means, MEAN_TEST), *_test(table, SPREAD_TEST)),
         weights=100.0 * line.share / line.share.sum(),
-        weights_meaning="1/(v + tau²) with each study's own tau².",
+        weights_meaning="1/(v + τ²) with each study's own τ².",
         fitted=fitted,
         blup=blup,
         blup_se=blup_se,
@@ -178,14 +178,14 @@ def _heterogeneity(
     """Q and I² from it; one tau² only where the spread has no moderators."""
     found = heterogeneity(kernel_of(effects.yi, effects.vi, X), None, "Q", None, level)
     if q == 1 and float(np.ptp(tau2)) <= 1e-12 * float(tau2.max()):
-        return replace(found, tau2=float(tau2[0]), tau2_method="likelihood of ln tau²")
+        return replace(found, tau2=float(tau2[0]), tau2_method="likelihood of ln τ²")
     words = "a number for every study: see the moderators of heterogeneity"
     return replace(found, tau2=math.nan, tau2_method=words)
 
 
 def _variances(names: tuple[str, ...]) -> frozenset[str]:
     """With an intercept the model contains the one with one tau² for all."""
-    return frozenset(EFFECT if name == INTERCEPT else f"ln tau²: {name}" for name in names)
+    return frozenset(EFFECT if name == INTERCEPT else f"ln τ²: {name}" for name in names)
 
 
 def _test(table: Coefficients, title: str) -> tuple[Omnibus, ...]:
@@ -237,7 +237,7 @@ def _runaway_note(runaway: bool) -> tuple[Note, ...]:
         return ()
     return (
         Note(
-            "For some studies tau² runs to 0: a coefficient of ln tau² has no finite estimate, and "
+            "For some studies τ² runs to 0: a coefficient of ln τ² has no finite estimate, and "
             "its standard error says nothing.",
             "caution",
             "scale-boundary",

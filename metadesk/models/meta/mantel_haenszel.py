@@ -164,7 +164,7 @@ def _heterogeneity(q: float, df: float) -> Heterogeneity:
     I2 = 100.0 * max(0.0, (q - df) / q) if df > 0 and q > 0 else 0.0
     return Heterogeneity(
         tau2=0.0,
-        tau2_method="none: the model holds tau² at 0",
+        tau2_method="none: the model holds τ² at 0",
         I2=I2,
         I2_definition="from Q",
         I2_Q=I2,

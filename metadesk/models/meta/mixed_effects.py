@@ -32,19 +32,19 @@ class MixedEffects:
         "t(k-1)",
         help="The rules' degrees of freedom are less one for every moderator column.",
     )
-    tau2_interval: str = choice("Interval of tau²", tau2_interval.METHODS, "QP", advanced=True)
+    tau2_interval: str = choice("Interval of τ²", tau2_interval.METHODS, "QP", advanced=True)
     I2: str = choice("Definition of I²", I2_TITLES, "tau2", advanced=True)
     weighting: str = choice("Weights", linear.WEIGHTINGS, "inverse-variance", advanced=True)
     tau2_value: float | None = number(
         "Residual between-study variance, given", None, minimum=0.0, advanced=True,
-        help="Instead of estimating tau², use this value.",
+        help="Instead of estimating τ², use this value.",
     )  # fmt: skip
     q_weights: str = choice("Weights of the generalised Q", Q_WEIGHTS, "1/sqrt(v)",
                             help=Q_HELP, advanced=True)  # fmt: skip
     centred: bool = flag(
         "Without intercept: heterogeneity about the mean effect",
         False,
-        help="metafor centres the effects before it estimates tau² and QE, which matters only "
+        help="metafor centres the effects before it estimates τ² and QE, which matters only "
         "where the model has no intercept. Off: both are about the model itself.",
         advanced=True,
     )
@@ -111,15 +111,15 @@ def _with_partition(request: Request, fit: Pooled, data: MetaData, progress: Pro
         result,
         heterogeneity=spread,
         extra={
-            "tau2_total": _quantity("tau2_total", "tau², total", total, rest.tau2_method),
+            "tau2_total": _quantity("tau2_total", "τ², total", total, rest.tau2_method),
             "tau2_explained": _quantity(
                 "tau2_explained",
-                "tau², explained by the moderators",
+                "τ², explained by the moderators",
                 total - rest.tau2,
                 "total − residual",
             ),
             "tau2_residual": _quantity(
-                "tau2_residual", "tau², residual", rest.tau2, rest.tau2_method
+                "tau2_residual", "τ², residual", rest.tau2, rest.tau2_method
             ),
         },
         tables=(*result.tables, _partition_table(total, rest.tau2, spread.R2)),
@@ -146,7 +146,7 @@ def _partition_table(total: float, residual: float, r2: float) -> Table:
     """Total = explained + residual."""
     columns = (
         Column("part", "Heterogeneity"),
-        Column("tau2", "tau²", "variance"),
+        Column("tau2", "τ²", "variance"),
         Column("share", "% of total", "percent"),
     )
     rest = 100.0 * residual / total if total > 0.0 else float("nan")
@@ -164,7 +164,7 @@ def _partition_notes(total: float, residual: float, result: FitResult) -> tuple[
     if residual > total:
         notes.append(
             Note(
-                "Residual tau² exceeds the total: the moderators cost more precision than they "
+                "Residual τ² exceeds the total: the moderators cost more precision than they "
                 "explain; R² is shown as 0.",
                 "note",
                 "r2-negative",

@@ -141,7 +141,7 @@ class _Many:
         method = "EE" if isinstance(model, FixedEffect) or model.tau2 == "none" else model.tau2
         given = None if isinstance(model, FixedEffect) else model.tau2_value
         if method not in METHODS:
-            raise SpecProblem(f"A permutation test cannot use tau² by {method}; choose REML or DL.")
+            raise SpecProblem(f"A permutation test cannot use τ² by {method}; choose REML or DL.")
         if model.test not in ("z", "t", "hksj", "hksj-guarded"):
             raise SpecProblem("A permutation test runs with the tests z, t or Hartung–Knapp.")
         if model.weighting != "inverse-variance":

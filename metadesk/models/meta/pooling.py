@@ -326,7 +326,7 @@ def _method_words(request: Request, tau2: Tau2 | None) -> str:
     how = METHODS.get(tau2.method, f"{tau2.value:g}, {tau2.method}")
     if tau2.method in ("GENQ", "GENQM"):
         how = f"{how}, weights: {Q_WEIGHTS[request.q_weights].split(' (')[0].lower()}"
-    return f"tau²: {how}; {weights} weights; test: {linear.TESTS[request.test]}"
+    return f"τ²: {how}; {weights} weights; test: {linear.TESTS[request.test]}"
 
 
 def _weights_meaning(request: Request, tau2: Tau2 | None) -> str:
@@ -336,9 +336,7 @@ def _weights_meaning(request: Request, tau2: Tau2 | None) -> str:
         return "The weights given in the sheet, as percentages."
     if tau2 is None:
         return "1/v: a study weighs as much as its own precision says."
-    return (
-        "1/(v + tau²): precision about the mean of the true effects; the more tau², the more even."
-    )
+    return "1/(v + τ²): precision about the mean of the true effects; the more τ², the more even."
 
 
 def _tau2_notes(tau2: Tau2 | None, interval: Interval | None) -> tuple[Note, ...]:
@@ -348,7 +346,7 @@ def _tau2_notes(tau2: Tau2 | None, interval: Interval | None) -> tuple[Note, ...
     if interval is not None and "less than chance" in interval.method:
         notes.append(
             Note(
-                "The effects vary less than chance alone would have them, so no value of tau² fits "
+                "The effects vary less than chance alone would have them, so no value of τ² fits "
                 "the Q-profile; the interval is shown as 0 to 0.",
                 "note",
                 "qp-empty",

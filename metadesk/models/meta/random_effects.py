@@ -22,7 +22,7 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.options import choice, integer, number
 
 PROFILE = "profile"
-TESTS = {**linear.TESTS, PROFILE: "Profile likelihood (needs tau² by ML)"}
+TESTS = {**linear.TESTS, PROFILE: "Profile likelihood (needs τ² by ML)"}
 Q_HELP = "Read by the estimators GENQ and GENQM only."
 I2_TITLES = {key: words.capitalize() for key, words in heterogeneity.DEFINITIONS.items()}
 
@@ -35,12 +35,12 @@ class RandomEffects:
     test: str = choice("Test and interval", TESTS, "hksj-guarded")
     level: float = number("Confidence level", 0.95, minimum=0.5, maximum=0.9999)
     prediction: str = choice("Prediction interval", prediction.METHODS, "t(k-1)")
-    tau2_interval: str = choice("Interval of tau²", tau2_interval.METHODS, "QP", advanced=True)
+    tau2_interval: str = choice("Interval of τ²", tau2_interval.METHODS, "QP", advanced=True)
     I2: str = choice("Definition of I²", I2_TITLES, "tau2", advanced=True)
     weighting: str = choice("Weights", linear.WEIGHTINGS, "inverse-variance", advanced=True)
     tau2_value: float | None = number(
         "Between-study variance, given", None, minimum=0.0, advanced=True,
-        help="Instead of estimating tau², use this value.",
+        help="Instead of estimating τ², use this value.",
     )  # fmt: skip
     q_weights: str = choice("Weights of the generalised Q", Q_WEIGHTS, "1/sqrt(v)",
                             help=Q_HELP, advanced=True)  # fmt: skip
@@ -98,9 +98,7 @@ def _by_profile(spec: RandomEffects, data: MetaData) -> FitResult:
         ci_ub=one([found.interval.upper]),
         test="Profile likelihood (likelihood-ratio test)",
     )
-    return replace(
-        fit, coefficients=table, method=f"tau²: {tau2.METHODS['ML']}; test: {table.test}"
-    )
+    return replace(fit, coefficients=table, method=f"τ²: {tau2.METHODS['ML']}; test: {table.test}")
 
 
 def random_request(spec: RandomEffects) -> Request:

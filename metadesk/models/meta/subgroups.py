@@ -81,7 +81,7 @@ class SubgroupAnalysis:
             Column("ci_lb", "CI lower", "effect", 3),
             Column("ci_ub", "upper", "effect", 3),
             Column("pval", "P", "p"),
-            Column("tau2", "tau²", "variance"),
+            Column("tau2", "τ²", "variance"),
             Column("I2", "I²", "percent"),
         )
         rows = [_row(g.level, g.k, g.estimate, g.fit or self.model) for g in self.groups]
@@ -89,7 +89,7 @@ class SubgroupAnalysis:
         d = self.difference
         said = (
             f"Test for subgroup differences: {d.method} = {d.statistic:.2f}, "
-            f"df = {d.df1:g}, P = {d.p:.4g}; tau² {self.tau2}."
+            f"df = {d.df1:g}, P = {d.p:.4g}; τ² {self.tau2}."
         )
         return Table(f"Subgroups by {self.column}", columns, tuple(rows), (said,), "subgroups")
 
@@ -246,7 +246,7 @@ def _as_mixed(model: RandomEffects | FixedEffect) -> MixedEffects:
         return MixedEffects("none", model.test, model.level, weighting=model.weighting)
     if model.test == PROFILE:
         raise SpecProblem(
-            "The profile likelihood is that of one mean. Let each subgroup have its own tau², or "
+            "The profile likelihood is that of one mean. Let each subgroup have its own τ², or "
             "choose another test."
         )
     rule = model.prediction if model.prediction in (*CLOSED, "none") else "test"
@@ -287,8 +287,8 @@ def _few(groups: list[Subgroup]) -> tuple[Note, ...]:
         return ()
     return (
         Note(
-            f"Five studies or fewer in {', '.join(small)}: tau² of its own is unsteady there; "
-            "compare a common tau².",
+            f"Five studies or fewer in {', '.join(small)}: τ² of its own is unsteady there; "
+            "compare a common τ².",
             "caution",
             "small-subgroups",
         ),

@@ -129,7 +129,7 @@ def _estimate(kernel: Kernel, method: str, weights: FloatVector | None, progress
 
 def _fallback(kernel: Kernel, method: str) -> Tau2:
     """DL, and where even that is not a number, zero; said in the message."""
-    said = f"{method} gave no finite tau²; the value is"
+    said = f"{method} gave no finite τ²; the value is"
     try:
         dl = _from_q(kernel, "DL")
     except (ZeroDivisionError, OverflowError):

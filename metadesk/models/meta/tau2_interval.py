@@ -21,7 +21,7 @@ METHODS = {
     "Wald": "Wald (large samples)",
     "none": "None",
 }
-_LESS_THAN_CHANCE = "; effects vary less than chance alone would have them, no tau² fits"
+_LESS_THAN_CHANCE = "; effects vary less than chance alone would have them, no τ² fits"
 
 
 def tau2_interval(

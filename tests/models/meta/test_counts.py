@@ -304,8 +304,8 @@ def test_the_interval_of_tau2_holds_its_estimate_and_can_be_left_out(catheters, 
 def test_heterogeneity_is_tested_by_the_likelihood_of_equal_effects(catheters, model):
     random = fit_counts(CountMixed(model=model), catheters)
     equal = fit_counts(CountMixed(model=model, method="EE"), catheters)
-    test = next(t for t in random.omnibus if "tau²" in t.title)
+    test = next(t for t in random.omnibus if "τ²" in t.title)
     ratio = 2 * (random.statistics.logLik - equal.statistics.logLik)
     assert test.statistic == pytest.approx(ratio, abs=1e-7)
     assert test.p == pytest.approx(0.5 * math.erfc(math.sqrt(ratio / 2)), rel=1e-6)
-    assert all("tau²" not in t.title for t in equal.omnibus)
+    assert all("τ²" not in t.title for t in equal.omnibus)

@@ -83,7 +83,7 @@ def fit_firth(spec: Firth, data: CountData | TwoArms, progress: Progress = SILEN
         coefficients=table,
         method="Penalised maximum likelihood (Jeffreys)",
         status=Status(converged=converged, iterations=count, rung="firth"),
-        heterogeneity=Heterogeneity(0.0, "equal effects (tau² = 0)"),
+        heterogeneity=Heterogeneity(0.0, "equal effects (τ² = 0)"),
         omnibus=(joint_test(table, which, "Test of moderators"),) if which else (),
         weights_meaning="A model of the counts themselves has no study weights.",
         fitted=counts.over_all(used.X @ beta),

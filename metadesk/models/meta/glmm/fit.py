@@ -90,7 +90,7 @@ class CountMixed:
     method: str = choice("True effects", {"ML": "Random (maximum likelihood)", "EE": "Equal"}, "ML")
     test: str = choice("Test and interval", {"z": "z", "t": "t, k − p df"}, "z")
     level: float = number("Confidence level", 0.95, minimum=0.5, maximum=0.9999)
-    tau2_interval: str = choice("Interval of tau²", INTERVALS, "PL", advanced=True)
+    tau2_interval: str = choice("Interval of τ²", INTERVALS, "PL", advanced=True)
     n_quadrature: int | None = integer(
         "Quadrature nodes",
         None,
@@ -321,7 +321,7 @@ class _Report:
         ends = self.interval if known else None
         return Heterogeneity(
             tau2=self.tau2,
-            tau2_method="ML" if self.random else "equal effects (tau² = 0)",
+            tau2_method="ML" if self.random else "equal effects (τ² = 0)",
             se_tau2=self._se_tau2(),
             tau2_interval=self.interval,
             I2=self._I2(self.tau2) if known else math.nan,
@@ -452,7 +452,7 @@ class _Report:
             notes.append(
                 Note(
                     "The log-likelihood still changed with the finest quadrature; the last digits "
-                    "of tau² are uncertain.",
+                    "of τ² are uncertain.",
                     "caution",
                     "quadrature",
                 )
