@@ -217,6 +217,25 @@ class AnalysisResult:
         """The rows that are not in the pooled estimate, each with its reason."""
         return tuple(s for s in self.studies if not s.used and s.listed)
 
+    @property
+    def counted(self) -> str:
+        """How many rows were pooled: '12 studies', or '176 effects' where rows share a name."""
+        k = len(self.used) if self.main is None else self.main.k
+        if self._names == len(self.used):
+            return "1 study" if k == 1 else f"{k} studies"
+        return f"{k} effects"
+
+    @property
+    def counted_by_name(self) -> str:
+        """The same with the number of names; whether equal names are one study, people know."""
+        if self._names == len(self.used):
+            return self.counted
+        return f"{self.counted} under {self._names} study name{'s' if self._names > 1 else ''}"
+
+    @property
+    def _names(self) -> int:
+        return len({s.label for s in self.used})
+
     def natural(self, value: float) -> float:
         """Bring a number from the analysis scale to the natural scale."""
         return float(self.scale.to_natural(value))

@@ -44,8 +44,7 @@ def _model(result: AnalysisResult) -> list[str]:
     fit = result.main
     if fit is None:
         return []
-    count = "1 study" if fit.k == 1 else f"{fit.k} studies"
-    said = f"{count} {'was' if fit.k == 1 else 'were'} analysed with the "
+    said = f"{result.counted_by_name} {'was' if fit.k == 1 else 'were'} analysed with the "
     said += f"model '{inside(fit.title)}' ({fit.method})."
     sentences = [said]
     level = f"{100 * fit.coefficients.level:g}%"
@@ -54,7 +53,7 @@ def _model(result: AnalysisResult) -> list[str]:
     if spread is not None:
         about = f"Heterogeneity is described by Cochran's Q and I² ({spread.I2_definition})"
         if spread.tau2_interval is not None:
-            about += f", tau² with a {spread.tau2_interval.method} interval"
+            about += f", τ² with a {spread.tau2_interval.method} interval"
         sentences.append(about + ".")
     if fit.prediction is not None:
         sentences.append(f"The prediction interval uses {fit.prediction.method}.")

@@ -81,7 +81,6 @@ def _ends(result: AnalysisResult, interval: Interval | None, name: str = "CI") -
 
 
 def _studies(result: AnalysisResult) -> str:
-    used = len(result.used)
     left = sum(s.reason not in NOT_A_STUDY for s in result.left_out)
-    words = f"{used} {'study' if used == 1 else 'studies'}"
+    words = result.counted_by_name
     return f"{words} ({left} left out)" if left else words

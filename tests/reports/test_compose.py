@@ -7,10 +7,14 @@ from made_results import bcg, estimates, with_excluded
 
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.document import Table, render_text
+from metadesk.figure import Text
+from metadesk.plots.forest import ForestOptions, draw_forest
 from metadesk.reports.compose import compose
 from metadesk.reports.methods import methods_text
 from metadesk.reports.numbers import all_numbers, models_of
+from metadesk.reports.prose import result_sentence
 from metadesk.reports.results_json import json_text, plain_numbers, to_plain, write_json
+from metadesk.table import make_table
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,23 @@ def test_the_methods_name_every_choice():
         "1 row was left out by decision", "metadesk",
     ):  # fmt: skip
         assert words in said
+
+
+def same_names():
+    table = make_table(
+        {"s": ["Chen 2011", "Chen 2011", "Diaz 2015"], "y": [0.1, 0.3, 0.2], "v": [0.04] * 3},
+        {"s": "study", "y": "yi", "v": "vi"},
+    )
+    return bcg(measure="MD", table=table)
+
+
+def test_rows_that_share_a_name_are_not_called_studies():
+    result = same_names()
+    assert result_sentence(result).startswith("3 effects under 2 study names, random effects")
+    assert "3 effects under 2 study names were analysed" in methods_text(result)
+    page = draw_forest(result, ForestOptions())
+    assert any(isinstance(m, Text) and m.text == "Total (3 effects)" for m in page.marks)
+    assert result_sentence(bcg()).startswith("13 studies, ")
 
 
 def test_methods_without_a_pooled_effect_say_no_model():

@@ -45,7 +45,8 @@ def banner_sentence(table: StudyTable, wanted: str = "") -> str:
     kinds = [name for name, marks in _KINDS if marks & roles]
     rows = study_rows(table)
     of_trial = {"treatment", "response"} <= roles
-    studies = _counted(rows, "row", "rows") if of_trial else _counted(rows, "study", "studies")
+    by_row = of_trial or _names_repeat(table)
+    studies = _counted(rows, "row", "rows") if by_row else _counted(rows, "study", "studies")
     studies = _outcome(table, wanted) or studies
     what = f"{studies}, {_listed(kinds)} recognised." if kinds else f"{studies}."
     parts = [what, _left_out(table), _without_role(table)]
@@ -80,6 +81,13 @@ def study_rows(table: StudyTable) -> int:
         for i, row_id in enumerate(table.row_ids)
         if row_id not in notes and any(c.cells[i] is not None for c in table.columns)
     )
+
+
+def _names_repeat(table: StudyTable) -> bool:
+    """Whether several rows bear the name of one study."""
+    parts = [c.cells for c in (table.with_role("study"), table.with_role("year")) if c is not None]
+    names = [name for name in zip(*parts, strict=True) if any(part is not None for part in name)]
+    return len(set(names)) < len(names)
 
 
 def columns_without_role(table: StudyTable) -> list[int]:

@@ -308,8 +308,7 @@ class _Sheet:
 
     def _description(self) -> str:
         fit = self.result.main
-        count = len(self.result.used)
-        said = f"Forest plot of {'1 study' if count == 1 else f'{count} studies'}"
+        said = f"Forest plot of {self.result.counted_by_name}"
         left_out = sum(1 for row in self.rows if row.shape == "hollow")
         if left_out:
             said += f" and {left_out} left out"

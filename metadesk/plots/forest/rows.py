@@ -256,7 +256,7 @@ def total_rows(
     if not has_pooled(fit):
         return expected_rows(result, style, digits) if options.show_expected else []
     beside = companion_of(result) if options.show_companion else None
-    count = "1 study" if fit.k == 1 else f"{fit.k} studies"
+    count = result.counted
     label = style.total.format(count)
     if beside is not None:
         label = f"{_model_name(fit)} ({count})"

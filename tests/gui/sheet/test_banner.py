@@ -15,6 +15,12 @@ def test_it_says_what_was_recognised_and_what_is_left(bcg):
     assert banner_sentence(bcg) == expected
 
 
+def test_rows_that_share_a_name_are_not_called_studies():
+    columns = {"Study": ["Chen", "Chen", "Diaz"], "y": [0.1, 0.3, 0.2], "v": [0.04] * 3}
+    table = make_table(columns, {"Study": "study", "y": "yi", "v": "vi"})
+    assert banner_sentence(table).startswith("3 rows, ")
+
+
 def test_rows_that_are_no_studies_are_not_counted(bcg):
     table = replace(bcg, excluded={4: SUBTOTAL_ROW})
     assert banner_sentence(table).startswith("4 studies,")
