@@ -76,6 +76,9 @@ HK = {"tau2": "REML", "test": "hksj"}
         ("s25_NMN_long_outcomes.csv", {"outcome": "SBP"}, HK, (-2.206, -6.517, 2.105)),
         ("s27_covid_comorbidity_long.csv", {"outcome": "Any comorbity", "measure": "OR"}, HK,
          (4.262, 1.386, 13.109)),
+        ("s05_VTE_events_RR.xlsx", {}, HK, (0.709, 0.536, 0.939)),
+        ("revman/Fleiss1993.rm5", {"model": "mh"}, {}, (0.8969, 0.8405, 0.9570)),
+        ("s55_RevMan5_Fleiss1993_CR.csv", {"model": "mh"}, {}, (0.8969, 0.8405, 0.9570)),
         ("s57_curtin2002_crossover.txt", {}, {"tau2": "DL", "test": "z"}, (-2.381, -4.756, -0.006)),
         ("s57_curtin2002_crossover.txt", {}, {"tau2": "REML", "test": "z"},
          (-2.426, -4.192, -0.661)),
@@ -97,3 +100,48 @@ def test_one_of_three_reported_effects_is_chosen_by_its_columns(sheets):
     pooled = fit(prepare(spec, table)).main.pooled
     ends = (pooled.value, pooled.interval.lower, pooled.interval.upper)
     assert ends == pytest.approx((-2.450, -3.817, -1.083), abs=0.0011)
+
+
+def test_the_second_sheet_of_a_workbook_gives_its_own_result(sheets):
+    sheet = next(
+        s for s in read_workbook(sheets / "s05_VTE_events_RR.xlsx").sheets if s.name == "PTS"
+    )
+    spec = replace(default_spec(), model_options=HK, preset="")
+    result = fit(prepare(spec, guess_roles(sheet.table()).table))
+    pooled = result.main.pooled
+    ends = (pooled.value, pooled.interval.lower, pooled.interval.upper)
+    assert [result.natural(x) for x in ends] == pytest.approx((0.765, 0.220, 2.662), abs=0.0011)
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [("TG", -10.14), ("LDL", -3.389)])
+def test_typed_differences_are_analysed_where_their_columns_have_the_roles(
+    sheets, outcome, expected
+):
+    table = guess_roles(read_workbook(sheets / "s25_NMN_long_outcomes.csv").sheets[0].table()).table
+    roles = {"md": "yi", "se_md": "sei", "study_id": "study", "outcome": "outcome"}
+    columns = tuple(replace(c, role=roles.get(c.name)) for c in table.columns)
+    spec = replace(default_spec(), measure="MD", outcome=outcome)
+    found = fit(prepare(spec, replace(table, columns=columns))).main
+    assert found.pooled.value == pytest.approx(expected, abs=0.003)
+
+
+def outcomes_of(table):
+    column = table.with_role("outcome")
+    return [""] if column is None else sorted({str(c) for c in column.cells if c is not None})
+
+
+def test_every_row_of_every_sheet_is_used_or_left_out_with_a_reason(sheets):
+    """Whatever people sent: rows used, rows left out and rows of other outcomes are all rows."""
+    for path in sorted(p for p in sheets.rglob("*") if p.suffix in (".xlsx", ".csv", ".rm5")):
+        for sheet in read_workbook(path).sheets:
+            table = guess_roles(sheet.table()).table
+            outcomes = outcomes_of(table)
+            for outcome in outcomes[:3]:
+                result = fit(prepare(replace(default_spec(), outcome=outcome), table))
+                where = (path.name, sheet.name, outcome)
+                assert [s.row_id for s in result.studies] == list(table.row_ids), where
+                assert all(s.used or s.reason.strip() for s in result.studies), where
+                if result.main is None:
+                    assert result.problem.endswith("."), where
+                else:
+                    assert result.main.k == len(result.used), where
