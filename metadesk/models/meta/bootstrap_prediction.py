@@ -20,7 +20,7 @@ _DRAWS = 50_000
 _TAIL = 0.5 / _DRAWS
 _APART = 0.12  # of the probit scale, between neighbours of the table
 _TABLE = 512
-_WHAT = "Confidence distribution of tau²"
+_WHAT = "Confidence distribution of τ²"
 
 
 def nnf_interval(
