@@ -66,7 +66,7 @@ def ways_of(prepared: Prepared, row: int) -> tuple[Way, ...]:
     used = prepared.studies[row].route
     return tuple(
         _way(prepared, route, values, used=route.key == used, refused=route.key in refused)
-        for route in entry.routes
+        for route in entry.all_routes
         if all(role in values for role in route.roles)
     )
 
@@ -81,22 +81,26 @@ def _way(
     inputs = tuple((need.role, need.title, values[need.role]) for need in route.needs)
     cited = route.citation or MEASURES[prepared.measure].citation
     return Way(
-        route.key, route.title, inputs, _steps(prepared.measure, route, values), cited.full,
+        route.key, route.title, inputs, _steps(prepared, route, values), cited.full,
         natural, lower, upper, float(got.sei[0]), got.reasons[0] or "", used, refused,
         route.approximate, "" if route.source == "estimate" else MEASURES[prepared.measure].formula,
     )  # fmt: skip
 
 
-def _steps(measure: str, route: Route, values: Mapping[str, float]) -> tuple[str, ...]:
+def _steps(prepared: Prepared, route: Route, values: Mapping[str, float]) -> tuple[str, ...]:
     """The conversions between the route's own values and the inputs of the formula."""
-    entry = MEASURES[measure]
+    entry = MEASURES[prepared.measure]
     wanted = set(entry.routes[0].roles)
     if route is entry.routes[0] or route.source == "estimate":
         wanted = {"yi", "sei"} if route.source == "estimate" else set()
     wanted -= set(route.roles)
     if not wanted:
         return ()
-    found = calculate(measure, {role: values[role] for role in route.roles})
+    found = calculate(
+        prepared.measure,
+        {role: values[role] for role in route.roles},
+        prepared.spec.measure_options,
+    )
     if len(found.solutions) != 1:
         return ()
     return tuple(taken.sentence for taken in found.solutions[0].leading_to(wanted))
@@ -109,7 +113,7 @@ def steps_taken(prepared: Prepared, row: int) -> tuple[str, ...]:
         return ()
     route = MEASURES[prepared.measure].route(study.route)
     values = row_values(prepared, row)
-    return _steps(prepared.measure, route, {role: values[role] for role in route.roles})
+    return _steps(prepared, route, {role: values[role] for role in route.roles})
 
 
 def mark_of(measure: str, key: str) -> str:

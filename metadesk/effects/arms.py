@@ -11,14 +11,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metadesk.effects.conversions.fivenum import LUO, SHI, SMALLEST, FiveNumbers, mean_sd
+from metadesk.effects.conversions.fivenum import (
+    LUO,
+    SHI,
+    SMALLEST,
+    WAN,
+    FiveNumbers,
+    mean_sd,
+    quartile_width,
+    range_width,
+    skewed,
+)
 from metadesk.effects.conversions.spread import sd_from_interval, sd_from_se
 from metadesk.effects.estimates import HANDBOOK
 from metadesk.effects.measure import Columns, Context, Inputs, Need, Remark, Route
 from metadesk.numerics.types import FloatVector
 from metadesk.references import Reference
 
-Arm = tuple[FloatVector, FloatVector, tuple[Remark, ...]]
+Remarks = tuple[Remark, ...]
+Arm = tuple[FloatVector, FloatVector, Remarks, Remarks]  # mean, SD, reasons, notes
+LOPSIDED = (
+    "The median of group {} is too far off the middle of its quartiles or range for a normal "
+    "outcome (Shi et al. 2023); mean and SD from them may mislead."
+)
 ArmFunction = Callable[[Columns, str, Context], Arm]
 
 
@@ -43,12 +58,12 @@ class ArmWay:
 
 def _plain(columns: Columns, arm: str, context: Context) -> Arm:
     """Mean and SD as they stand."""
-    return columns[f"m{arm}i"], columns[f"sd{arm}i"], ()
+    return columns[f"m{arm}i"], columns[f"sd{arm}i"], (), ()
 
 
 def _by_se(columns: Columns, arm: str, context: Context) -> Arm:
     """SD from the standard error of the mean."""
-    return columns[f"m{arm}i"], sd_from_se(columns[f"se{arm}i"], columns[f"n{arm}i"]), ()
+    return columns[f"m{arm}i"], sd_from_se(columns[f"se{arm}i"], columns[f"n{arm}i"]), (), ()
 
 
 def _by_interval(columns: Columns, arm: str, context: Context) -> Arm:
@@ -73,7 +88,37 @@ def _by_interval(columns: Columns, arm: str, context: Context) -> Arm:
             ),
         ),
     )
-    return m, sd, reasons
+    return m, sd, reasons, ()
+
+
+@dataclass(frozen=True)
+class _ByWidth:
+    """SD from the distance of two order statistics beside a reported mean (Wan et al. 2014)."""
+
+    low: str
+    high: str
+    what: str
+    width: Callable[[FloatVector], FloatVector]
+
+    def __call__(self, columns: Columns, arm: str, context: Context) -> Arm:
+        low, high = (columns[role.replace("#", arm)] for role in (self.low, self.high))
+        n = columns[f"n{arm}i"]
+        sd = (high - low) / self.width(np.maximum(n, SMALLEST))
+        reasons = (
+            Remark(
+                n < SMALLEST,
+                f"Group {arm} has fewer than {SMALLEST} people; its {self.what} says too little "
+                "of their spread.",
+            ),
+            Remark(
+                high <= low,
+                lambda i: (
+                    f"The {self.what} of group {arm}, {low[i]:g} to {high[i]:g}, must rise; "
+                    "correct one of the two."
+                ),
+            ),
+        )
+        return columns[f"m{arm}i"], sd, reasons, ()
 
 
 _ROLES_5 = {"min": "min#i", "q1": "q1_#i", "median": "med#i", "q3": "q3_#i", "max": "max#i"}
@@ -104,7 +149,7 @@ class _ByOrder:
             ),
             Remark(sd <= 0, f"The quartiles or range of group {arm} coincide; there is no spread."),
         )
-        return mean, sd, reasons
+        return mean, sd, reasons, (Remark(skewed(x), LOPSIDED.format(arm)),)
 
 
 _MEAN = Need("m#i", "Mean")
@@ -120,6 +165,22 @@ ARM_WAYS: tuple[ArmWay, ...] = (
     ArmWay("sd", "mean and SD", (_MEAN, _SD, _SIZE), _plain),
     ArmWay("se", "mean and SE", (_MEAN, _SE, _SIZE), _by_se, HANDBOOK),
     ArmWay("ci", "mean and its interval", (_MEAN, *_BOUNDS, _SIZE), _by_interval, HANDBOOK),
+    ArmWay(
+        "mean_quartiles",
+        "mean and quartiles",
+        (_MEAN, _Q1, _Q3, _SIZE),
+        _ByWidth("q1_#i", "q3_#i", "interquartile range", quartile_width),
+        WAN,
+        approximate=True,
+    ),
+    ArmWay(
+        "mean_range",
+        "mean and range",
+        (_MEAN, _MIN, _MAX, _SIZE),
+        _ByWidth("min#i", "max#i", "range", range_width),
+        WAN,
+        approximate=True,
+    ),
     ArmWay(
         "five",
         "median, quartiles and range",
@@ -155,13 +216,14 @@ class _TwoArms:
     second: ArmWay
 
     def __call__(self, columns: Columns, context: Context) -> Inputs:
-        m1, sd1, reasons1 = self.first.function(columns, "1", context)
-        m2, sd2, reasons2 = self.second.function(columns, "2", context)
+        m1, sd1, reasons1, notes1 = self.first.function(columns, "1", context)
+        m2, sd2, reasons2, notes2 = self.second.function(columns, "2", context)
         values = {
             "m1i": m1, "sd1i": sd1, "n1i": columns["n1i"],
             "m2i": m2, "sd2i": sd2, "n2i": columns["n2i"],
         }  # fmt: skip
-        notes = (*self._note("1", self.first, len(m1)), *self._note("2", self.second, len(m2)))
+        told = (*self._note("1", self.first, len(m1)), *self._note("2", self.second, len(m2)))
+        notes = (*told, *notes1, *notes2)
         return Inputs(values, reasons1 + reasons2, notes)
 
     def _note(self, arm: str, way: ArmWay, k: int) -> tuple[Remark, ...]:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from metadesk.document.words import inside
 from metadesk.effects.compute import compute
 from metadesk.effects.conversions.steps import Settings, Step, steps_for
+from metadesk.effects.measure import Measure
 from metadesk.effects.measures import MEASURES
+from metadesk.options import from_plain
 from metadesk.table.roles import ROLES
 
 # Roles that steps may pass through although no route of the measure asks for them.
 _HELPING = frozenset(
     {
-        "est", "yi", "sei", "vi", "zi", "pval", "lower", "upper", "n1i", "n2i",
+        "est", "yi", "sei", "vi", "zi", "pval", "lower", "upper",
         "p1i", "p2i", "se1i", "se2i", "lb1i", "ub1i", "lb2i", "ub2i",
     }
 )  # fmt: skip
@@ -95,7 +98,13 @@ class Calculation:
         return len(self.solutions) > 1
 
 
-def calculate(measure: str, known: Mapping[str, float], *, level: float = 0.95) -> Calculation:
+def calculate(
+    measure: str,
+    known: Mapping[str, float],
+    options: Mapping[str, Any] | None = None,
+    *,
+    level: float = 0.95,
+) -> Calculation:
     """Work out what follows from the known values of one study.
 
     Parameters
@@ -104,6 +113,8 @@ def calculate(measure: str, known: Mapping[str, float], *, level: float = 0.95) 
         Key of the measure.
     known : mapping of role to float
         What the paper says; NaN counts as not known.
+    options : mapping, optional
+        The measure's options by name, as in a spec.
     level : float
         Confidence level of its intervals.
 
@@ -114,13 +125,20 @@ def calculate(measure: str, known: Mapping[str, float], *, level: float = 0.95) 
         never replaced.
     """
     entry = MEASURES[measure]
-    roles = frozenset(entry.roles) | _HELPING
+    roles = (frozenset(entry.roles) | _HELPING) - _of_the_mean(entry)
     given = {role: float(x) for role, x in known.items() if not np.isnan(x)}
-    settings = Settings(level, entry.scale.key == "log")
-    steps = steps_for(measure, roles | frozenset(given))
+    scale = entry.scale_for(from_plain(entry.options, options or {}, where=f"measure {measure}"))
+    settings = Settings(level, scale)
+    steps = steps_for(measure, roles)
     branches = _branches(given, steps, settings)
-    found = tuple(_solution(measure, values, taken, level) for values, taken in branches)
+    found = tuple(_solution(measure, values, taken, options, level) for values, taken in branches)
     return Calculation(measure, given, found)
+
+
+def _of_the_mean(entry: Measure) -> frozenset[str]:
+    """Roles that are about a group's mean in this measure, not about its estimate."""
+    raw = {role for route in entry.routes if route.source == "raw" for role in route.roles}
+    return frozenset(raw & {"lower", "upper", "sei"})
 
 
 Branch = tuple[dict[str, float], tuple[Taken, ...]]
@@ -165,11 +183,15 @@ def _next(
 
 
 def _solution(
-    measure: str, values: dict[str, float], taken: tuple[Taken, ...], level: float
+    measure: str,
+    values: dict[str, float],
+    taken: tuple[Taken, ...],
+    options: Mapping[str, Any] | None,
+    level: float,
 ) -> Solution:
     unknown = {MEASURES[measure].roles[0]: np.nan}
     columns = {role: np.array([x]) for role, x in {**unknown, **values}.items()}
-    got = compute(measure, columns, level=level)
+    got = compute(measure, columns, options, level=level)
     return Solution(
         values,
         taken,

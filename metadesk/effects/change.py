@@ -8,22 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
-from metadesk.effects.estimates import ESTIMATE_ROUTES
+from metadesk.effects.change_ways import (
+    BY_CHANGE,
+    BY_MEANS,
+    BY_RAW,
+    BY_SDS,
+    PAIRED_ROUTES,
+    difference_sd,
+)
 from metadesk.effects.gamma import small_sample_factor
 from metadesk.effects.generic import NoOptions
 from metadesk.effects.hypergeometric import unbiased
 from metadesk.effects.measure import (
     Columns,
     Computed,
-    Context,
-    Inputs,
     Measure,
-    Need,
     Remark,
-    Route,
-    RouteFunction,
     log_scale,
     plain_scale,
 )
@@ -31,9 +32,7 @@ from metadesk.effects.ratios_of_means import negative_means, opposite_means
 from metadesk.effects.sources import (
     BECKER1988,
     BONETT2008,
-    BORENSTEIN,
     COUSINEAU,
-    ELBOURNE,
     GIBBONS,
     LAJEUNESSE2011,
     NAKAGAWA,
@@ -83,15 +82,6 @@ class ChangeCorrection:
     correct: bool = flag(_CORRECT, True)
 
 
-def sd_of_difference(sd1: FloatVector, sd2: FloatVector, r: FloatVector) -> FloatVector:
-    """SD of the difference of two correlated measurements."""
-    return np.asarray(np.sqrt(sd1**2 + sd2**2 - 2.0 * r * sd1 * sd2))
-
-
-def _difference_sd(columns: Columns) -> FloatVector:
-    return sd_of_difference(columns["sd1i"], columns["sd2i"], columns["ri"])
-
-
 def _few(m: FloatVector) -> Remark:
     return Remark(m <= 1.0, "The group is too small; at least 3 people are needed.")
 
@@ -99,7 +89,7 @@ def _few(m: FloatVector) -> Remark:
 def mean_change(columns: Columns, options: NoOptions) -> Computed:
     """Difference of two means of the same people."""
     n = columns["ni"]
-    return Computed(columns["m1i"] - columns["m2i"], _difference_sd(columns) ** 2 / n, n)
+    return Computed(columns["m1i"] - columns["m2i"], difference_sd(columns) ** 2 / n, n)
 
 
 def _standardised(
@@ -148,7 +138,7 @@ def standardised_change_unequal(columns: Columns, options: UnequalChangeOptions)
     n = columns["ni"]
     d = (columns["m1i"] - columns["m2i"]) / columns["sd1i"]
     g = small_sample_factor(n - 1.0) * d if options.correct else d
-    vi = (_difference_sd(columns) ** 2 / columns["sd1i"] ** 2 + g**2 / 2.0) / options.divisor(n)
+    vi = (difference_sd(columns) ** 2 / columns["sd1i"] ** 2 + g**2 / 2.0) / options.divisor(n)
     return Computed(g, vi, n, (_few(n - 1.0),))
 
 
@@ -178,7 +168,7 @@ def standardised_change_by_average_unequal(
     v1, v2 = columns["sd1i"] ** 2, columns["sd2i"] ** 2
     g, middle = _averaged_sd(columns, options)
     own = g**2 * (v1**2 + v2**2 + 2.0 * r**2 * v1 * v2) / (8.0 * middle**2)
-    vi = (_difference_sd(columns) ** 2 / middle + own) / options.divisor(n)
+    vi = (difference_sd(columns) ** 2 / middle + own) / options.divisor(n)
     return Computed(g, vi, n, (_few(n - 1.0),))
 
 
@@ -208,118 +198,6 @@ def log_dependent_cv_ratio(columns: Columns, options: ChangeCorrection) -> Compu
     )
 
 
-def _take(*roles: str) -> RouteFunction:
-    """A route that hands these roles on as they stand."""
-    return lambda columns, context: Inputs({role: columns[role] for role in roles})
-
-
-def _with_d(columns: Columns, d: FloatVector, *reasons: Remark) -> Inputs:
-    return Inputs({"di": d, "ni": columns["ni"]}, reasons)
-
-
-def _d_from_means(columns: Columns, context: Context) -> Inputs:
-    sd = _difference_sd(columns)
-    still = Remark(sd <= 0, "With this correlation the changes would not vary at all.")
-    return _with_d(columns, (columns["m1i"] - columns["m2i"]) / sd, still)
-
-
-def _d_from_t(columns: Columns, context: Context) -> Inputs:
-    """The paired t statistic over √n."""
-    return _with_d(columns, columns["ti"] / np.sqrt(columns["ni"]))
-
-
-def _d_from_p(columns: Columns, context: Context) -> Inputs:
-    """Through the paired t statistic, with the sign of the p-value."""
-    p, n = columns["pi"], columns["ni"]
-    t = -special.stdtrit(np.maximum(n - 1.0, 1.0), np.abs(p) / 2.0) * np.sign(p)
-    return _with_d(columns, t / np.sqrt(n))
-
-
-def _implied_r(columns: Columns, t: FloatVector) -> Inputs:
-    """The correlation that a paired t statistic implies beside both SDs."""
-    sd1, sd2 = columns["sd1i"], columns["sd2i"]
-    sd = np.abs((columns["m1i"] - columns["m2i"]) / t) * np.sqrt(columns["ni"])
-    r = (sd1**2 + sd2**2 - sd**2) / (2.0 * sd1 * sd2)
-    values = {role: columns[role] for role in _FULL_ROLES if role != "ri"}
-    bad = ~(np.abs(r) < 1.0)
-    reasons = (
-        Remark(
-            bad,
-            lambda i: (
-                f"The paired test implies a correlation of {r[i]:.3g}, which is not possible; a "
-                "mean, an SD or the statistic is wrong."
-            ),
-        ),
-    )
-    notes = (Remark(~bad, lambda i: f"Correlation {r[i]:.3g}, as the paired test implies."),)
-    return Inputs({**values, "ri": r}, reasons, notes)
-
-
-def _r_from_t(columns: Columns, context: Context) -> Inputs:
-    return _implied_r(columns, columns["ti"])
-
-
-def _r_from_p(columns: Columns, context: Context) -> Inputs:
-    n = columns["ni"]
-    return _implied_r(columns, special.stdtrit(n - 1.0, np.abs(columns["pi"]) / 2.0))
-
-
-def _typed_d(columns: Columns, context: Context) -> Inputs:
-    return _with_d(columns, columns["di"])
-
-
-_M1, _M2 = Need("m1i", "Mean, condition 1"), Need("m2i", "Mean, condition 2")
-_SD1, _SD2 = Need("sd1i", "SD, condition 1", "sd"), Need("sd2i", "SD, condition 2", "sd")
-_N = Need("ni", "People (pairs)", "size2")
-_R = Need("ri", "Correlation of the two conditions", "correlation")
-_FULL = (_M1, _SD1, _M2, _SD2, _N, _R)
-_FULL_ROLES = tuple(need.role for need in _FULL)
-
-_D = Need("di", "Mean change over SD of changes")
-_P = Need("pi", "P value with the sign of the change", "signed_p")
-
-
-def _test(key: str, title: str, need: Need, function: RouteFunction) -> Route:
-    return Route(key, title, (need, _N), function, BORENSTEIN, "test")
-
-
-_TITLE = "means, SDs, correlation and people"
-PAIRED_MEANS = Route("paired_means", _TITLE, _FULL, _take(*_FULL_ROLES))
-_PAIRED_T = Need("ti", "Paired t statistic", "nonzero")
-FROM_PAIRED_TEST = (
-    Route(
-        "paired_t",
-        "means, SDs, paired t statistic and people",
-        (*_FULL[:-1], _PAIRED_T),
-        _r_from_t,
-        ELBOURNE,
-    ),
-    Route(
-        "paired_p",
-        "means, SDs, p-value of the paired test and people",
-        (*_FULL[:-1], _P),
-        _r_from_p,
-        ELBOURNE,
-    ),
-)
-_ROUTES = (PAIRED_MEANS, *FROM_PAIRED_TEST, *ESTIMATE_ROUTES)
-_BY_CHANGE = (
-    Route("paired_means", _TITLE, _FULL, _d_from_means),
-    _test("t", "paired t statistic and people", Need("ti", "Paired t statistic"), _d_from_t),
-    _test("d", "standardised change and people", _D, _typed_d),
-    _test("p", "p-value (signed) and people", _P, _d_from_p),
-    *ESTIMATE_ROUTES,
-)  # fmt: skip
-_BY_RAW = (
-    Route("means_sd1", "means, SD of condition 1, correlation and people", (_M1, _SD1, _M2, _N, _R),
-          _take("m1i", "sd1i", "m2i", "ni", "ri")),
-    *ESTIMATE_ROUTES,
-)  # fmt: skip
-_SDS = (
-    Route("paired_sds", "SDs, correlation and people", (_SD1, _SD2, _N, _R),
-          _take("sd1i", "sd2i", "ni", "ri")),
-    *ESTIMATE_ROUTES,
-)  # fmt: skip
 _FAMILY = "Pre/post, matched and crossover, measured outcome"
 _SMD = plain_scale("standardised mean change")
 
@@ -327,39 +205,41 @@ CHANGE = (
     Measure("MC", "Mean change", "MC", _FAMILY,
             "How much higher the mean is under condition 1 in the same people.",
             "m1 − m2; v = (s1² + s2² − 2r·s1·s2)/n", NoOptions, plain_scale("mean change"), GIBBONS,
-            mean_change, _ROUTES),
+            mean_change, BY_MEANS),
     Measure("SMCC", "Standardised mean change, by change scores", "SMC", _FAMILY,
             "The mean change in SDs of the changes; not to be pooled with two-group SMDs.",
             "J(n − 1)·(m1 − m2)/s_d; v = 1/n + g²/(2n)", StandardisedChangeOptions, _SMD, GIBBONS,
-            standardised_change_by_change, _BY_CHANGE),
+            standardised_change_by_change, BY_CHANGE),
     Measure("SMCR", "Standardised mean change, by raw scores", "SMC", _FAMILY,
             "The mean change in SDs of condition 1; may be pooled with two-group SMDs.",
             "J(n − 1)·(m1 − m2)/s1; v = 2(1 − r)/n + g²/(2n)", StandardisedChangeOptions, _SMD,
-            BECKER1988, standardised_change_by_raw, _BY_RAW),
+            BECKER1988, standardised_change_by_raw, BY_RAW),
     Measure("SMCRH", "Standardised mean change, by raw scores, unequal SDs", "SMC", _FAMILY,
             "The mean change in SDs of condition 1, letting the two SDs differ.",
             "J(n − 1)·(m1 − m2)/s1; v = s_d²/(s1²(n − 1)) + g²/(2(n − 1))",
             UnequalChangeOptions, _SMD,
-            BONETT2008, standardised_change_unequal, _ROUTES),
+            BONETT2008, standardised_change_unequal, PAIRED_ROUTES),
     Measure("SMCRP", "Standardised mean change, by the average SD", "SMC", _FAMILY,
             "The mean change in average SDs; may be pooled with two-group SMDs.",
             "J(2(n − 1)/(1 + r²))·(m1 − m2)/√((s1² + s2²)/2); v = 2(1 − r)/n + g²(1 + r²)/(4n)",
-            ChangeCorrection, _SMD, COUSINEAU, standardised_change_by_average, _ROUTES),
+            ChangeCorrection, _SMD, COUSINEAU, standardised_change_by_average, PAIRED_ROUTES),
     Measure("SMCRPH", "Standardised mean change, by the average SD, unequal SDs", "SMC", _FAMILY,
             "The mean change in average SDs of the two conditions, letting the two SDs differ.",
             "as SMCRP; v = s_d²/(s̄²(n − 1)) + g²(s1⁴ + s2⁴ + 2r²s1²s2²)/(8s̄⁴(n − 1))",
             UnequalChangeOptions, _SMD, BONETT2008, standardised_change_by_average_unequal,
-            _ROUTES),
+            PAIRED_ROUTES),
     Measure("ROMC", "Ratio of means, same people", "RoM", _FAMILY,
             "How many times higher the mean is under condition 1 in the same people.",
             "ln(m1/m2) + ½[s1²/(n·m1²) − s2²/(n·m2²)]", ChangeCorrection,
-            log_scale("ratio of means"), LAJEUNESSE2011, log_ratio_of_dependent_means, _ROUTES),
+            log_scale("ratio of means"), LAJEUNESSE2011, log_ratio_of_dependent_means,
+            PAIRED_ROUTES),
     Measure("VRC", "Variability ratio, same people", "VR", _FAMILY,
             "How many times more people differ from one another under condition 1.",
             "ln(s1/s2); v = (1 − r²)/(n − 1)", NoOptions, log_scale("variability ratio"), NAKAGAWA,
-            log_dependent_variability_ratio, _SDS),
+            log_dependent_variability_ratio, BY_SDS),
     Measure("CVRC", "Coefficient of variation ratio, same people", "CVR", _FAMILY,
             "How many times more people differ in relation to their mean under condition 1.",
             "VRC − ROMC; v = v(VRC) + v(ROMC)", ChangeCorrection,
-            log_scale("coefficient of variation ratio"), SENIOR, log_dependent_cv_ratio, _ROUTES),
+            log_scale("coefficient of variation ratio"), SENIOR, log_dependent_cv_ratio,
+            PAIRED_ROUTES),
 )  # fmt: skip

@@ -82,7 +82,7 @@ def compute(
 
 def _arrays(entry: Measure, columns: Mapping[str, FloatVector]) -> dict[str, FloatVector]:
     """The columns this measure knows, as float arrays of one length."""
-    wanted = {*entry.roles, *(role for route in entry.routes for role in route.optional)}
+    wanted = {role for route in entry.all_routes for role in (*route.roles, *route.optional)}
     lengths = {len(np.atleast_1d(c)) for c in columns.values()}
     if len(lengths) > 1:
         raise DataProblem(
@@ -139,7 +139,7 @@ class _Work:
     def assign(self, wishes: Sequence[str | None] | None) -> None:
         """Give each row the first route whose roles it has."""
         present = {role: ~np.isnan(c) for role, c in self.columns.items()}
-        for j, route in enumerate(self.entry.routes):
+        for j, route in enumerate(self.entry.all_routes):
             if not all(role in present for role in route.roles):
                 self.available.append(None)
                 continue
@@ -147,7 +147,8 @@ class _Work:
             for role in route.roles[1:]:
                 have &= present[role]
             self.available.append(have)
-            self.plan[(self.plan < 0) & have] = j
+            if j < len(self.entry.routes):
+                self.plan[(self.plan < 0) & have] = j
         if wishes is not None:
             self._wish(wishes)
         self._explain_missing(present)
@@ -156,7 +157,7 @@ class _Work:
         """Follow a person's choices and refusals."""
         if len(wishes) != self.k:
             raise SpecProblem(f"There are {len(wishes)} choices of a route for {self.k} rows.")
-        keys = [route.key for route in self.entry.routes]
+        keys = [route.key for route in self.entry.all_routes]
         for i, wish in enumerate(wishes):
             if not wish:
                 continue
@@ -167,7 +168,7 @@ class _Work:
                         f"Measure {self.entry.key} has no route '{name}'. Known: {', '.join(keys)}."
                     )
             if wish.startswith("!"):
-                allowed = [j for j, key in enumerate(keys) if key not in names]
+                allowed = [j for j, r in enumerate(self.entry.routes) if r.key not in names]
             else:
                 allowed = [keys.index(names[0])]
             ways = [j for j in allowed if (a := self.available[j]) is not None and a[i]]
@@ -221,7 +222,7 @@ class _Work:
         parts: list[tuple[IntVector, Columns]] = []
         for j in sorted(set(self.plan[self.plan >= 0].tolist())):
             rows = np.flatnonzero(self.plan == j)
-            got, good, _ = self._along(self.entry.routes[j], rows, self.book)
+            got, good, _ = self._along(self.entry.all_routes[j], rows, self.book)
             rows = rows[good]
             if isinstance(got, Computed):
                 self._keep(got, rows, self.book)
@@ -276,13 +277,16 @@ class _Work:
         )
 
     def compare(self) -> None:
-        """Note where another route of the same row gives another answer."""
+        """Note where another route of the same row gives another answer.
+
+        What turns one kind of outcome into another is expected to give another one.
+        """
         seen: set[tuple[int, str]] = set()
-        for j, have in enumerate(self.available):
+        ordinary = (self.plan >= 0) & (self.plan < len(self.entry.routes)) & np.isfinite(self.yi)
+        for j, have in enumerate(self.available[: len(self.entry.routes)]):
             if have is None:
                 continue
-            told = have & (self.plan != j) & (self.plan >= 0) & np.isfinite(self.yi)
-            rows = np.flatnonzero(told & ~self._says_less(j))
+            rows = np.flatnonzero(have & (self.plan != j) & ordinary & ~self._says_less(j))
             if len(rows) == 0:
                 continue
             route = self.entry.routes[j]
@@ -299,7 +303,7 @@ class _Work:
         An interval without its estimate is no second witness beside the two together.
         """
         mine, less = set(self.entry.routes[j].roles), np.zeros(self.k, dtype=bool)
-        for route, have in zip(self.entry.routes, self.available, strict=True):
+        for route, have in zip(self.entry.all_routes, self.available, strict=True):
             if have is not None and mine < set(route.roles):
                 less |= have
         return less
@@ -348,7 +352,7 @@ class _Work:
 
     def result(self) -> EffectSizes:
         """Put everything together."""
-        keys = np.array([*(route.key for route in self.entry.routes), None], dtype=object)
+        keys = np.array([*(route.key for route in self.entry.all_routes), None], dtype=object)
         reasons: list[str | None] = [None] * self.k
         notes: list[tuple[str, ...]] = [()] * self.k
         for row, text in self.book.reasons.items():

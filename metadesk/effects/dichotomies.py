@@ -25,14 +25,8 @@ from metadesk.effects.measure import (
 from metadesk.effects.scales import FISHER_Z
 from metadesk.effects.sources import CHINN, COX, JACOBS, NEWCOMBE2006
 from metadesk.effects.two_by_two import to_fisher_z
-from metadesk.effects.two_means import (
-    D_ROUTES,
-    D_TESTS,
-    TWO_ARMS,
-    UNEQUAL_VARIANCES,
-    pooled_sd,
-    unequal_variance,
-)
+from metadesk.effects.two_means import UNEQUAL_VARIANCES, unequal_variance
+from metadesk.effects.two_means_ways import D_ROUTES, D_TESTS, MEANS_AND_TEST, TWO_ARMS, pooled_sd
 from metadesk.numerics.types import FloatVector
 from metadesk.options import choice
 
@@ -241,7 +235,7 @@ _AREA = Route("area", _AREA_TITLE, _AREA_NEEDS, _area, optional=("mi",))
 _BINORMAL = (
     *(
         Route(r.key, r.title, r.needs, _ToBinormal(r), r.citation, r.source, r.approximate)
-        for r in (*TWO_ARMS, *D_TESTS)
+        for r in (*TWO_ARMS, *MEANS_AND_TEST, *D_TESTS)
     ),
     Route("area", _AREA_TITLE, _AREA_NEEDS, _binormal_from_area, source="test"),
 )

@@ -45,7 +45,7 @@ _CITED: dict[str, Reference] = {
     "est_pval": ALTMAN_BLAND,
     "yi_pval": ALTMAN_BLAND,
 }
-_OPTIONAL = ("ni", "n1i", "n2i", "level")
+_OPTIONAL = ("ni", "n1i", "n2i", "level", "dfs")
 _EST = Need("est", "Estimate", "number")
 _YI = Need("yi", "Estimate on the analysis scale", "number")
 _BOUNDS = (Need("lower", "Lower bound"), Need("upper", "Upper bound"))
@@ -59,16 +59,27 @@ def _size(columns: Columns, like: FloatVector) -> FloatVector:
     return n
 
 
+def _degrees(columns: Columns, like: FloatVector) -> FloatVector:
+    """Degrees of freedom of each row's intervals and tests; infinite where they are by the normal.
+
+    A row that tells them used Student's t.
+    """
+    df = columns.get("dfs")
+    return np.full(len(like), np.inf) if df is None else np.where(df > 0, df, np.inf)
+
+
 def _levels(columns: Columns, context: Context, like: FloatVector) -> FloatVector:
     """Critical values of the reported intervals; a row's own ``level`` (0.9 or 90) goes first."""
+    df = _degrees(columns, like)
     if "level" not in columns:
-        return np.full(len(like), float(quantile(context.level)))
+        return np.asarray(quantile(context.level, df))
     given = columns["level"]
     share = np.where(given > 1, given / 100.0, given)
     share = np.where(np.isnan(share), context.level, share)
-    unique, where = np.unique(share, return_inverse=True)
-    critical = np.array([float(quantile(u)) if 0 < u < 1 else np.nan for u in unique])
-    return critical[where]
+    upper = np.where((share > 0) & (share < 1), 1.0 - (1.0 - share) / 2.0, np.nan)
+    finite = np.isfinite(df)
+    student = special.stdtrit(np.where(finite, df, 1.0), upper)
+    return np.asarray(np.where(finite, student, special.ndtri(upper)))
 
 
 def _natural(columns: Columns, context: Context) -> tuple[FloatVector, tuple[Remark, ...]]:
@@ -188,14 +199,14 @@ def half_unit(values: FloatVector) -> float:
 
 
 def from_statistic(columns: Columns, context: Context) -> Computed:
-    """Get the standard error from a z statistic: the estimate divided by it."""
+    """Get the standard error from a z statistic: the distance from no effect divided by it."""
     y, reasons = (columns["yi"], ()) if "yi" in columns else _natural(columns, context)
-    z = columns["zi"]
-    opposed = (y * z) < 0
-    zero = y == 0
+    z, distance = columns["zi"], y - context.scale.tested
+    opposed = (distance * z) < 0
     reasons += (
         Remark(
-            zero, "An estimate of exactly no effect with a test statistic has no standard error."
+            distance == 0,
+            "An estimate of exactly no effect with a test statistic has no standard error.",
         ),
     )
     notes = (
@@ -208,15 +219,18 @@ def from_statistic(columns: Columns, context: Context) -> Computed:
         ),
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        return Computed(y, (y / z) ** 2, _size(columns, y), reasons, notes)
+        return Computed(y, (distance / z) ** 2, _size(columns, y), reasons, notes)
 
 
 def from_p(columns: Columns, context: Context) -> Computed:
-    """Get the standard error from a two-sided p-value through its normal quantile."""
+    """Get the standard error from a two-sided p-value through its normal quantile, or that of t."""
     y, reasons = (columns["yi"], ()) if "yi" in columns else _natural(columns, context)
-    p = columns["pval"]
-    z = -special.ndtri(p / 2.0)
-    nothing = (z <= 0) | (y == 0)
+    p, df = columns["pval"], _degrees(columns, columns["pval"])
+    finite = np.isfinite(df)
+    student = special.stdtrit(np.where(finite, df, 1.0), p / 2.0)
+    z = -np.where(finite, student, special.ndtri(p / 2.0))
+    distance = y - context.scale.tested
+    nothing = (z <= 0) | (distance == 0)
     reasons += (
         Remark(
             nothing,
@@ -224,7 +238,7 @@ def from_p(columns: Columns, context: Context) -> Computed:
         ),
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        return Computed(y, (y / z) ** 2, _size(columns, y), reasons)
+        return Computed(y, (distance / z) ** 2, _size(columns, y), reasons)
 
 
 def estimate_routes() -> tuple[Route, ...]:
@@ -233,7 +247,10 @@ def estimate_routes() -> tuple[Route, ...]:
     zi, pval = Need("zi", "z statistic", "nonzero"), Need("pval", "P value", "p")
 
     def route(key: str, title: str, needs: tuple[Need, ...], function: RouteFunction) -> Route:
-        return Route(key, title, needs, function, _CITED.get(key), "estimate", optional=_OPTIONAL)
+        return Route(
+            key, title, needs, function, _CITED.get(key), "estimate", optional=_OPTIONAL,
+            reads_test=zi in needs or pval in needs,
+        )  # fmt: skip
 
     return (
         route("yi_vi", "estimate (analysis scale) and variance", (_YI, vi), from_variance),

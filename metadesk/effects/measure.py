@@ -114,6 +114,16 @@ class Scale:
             return self.with_n(np.asarray(y, dtype=float), np.asarray(n, dtype=float))
 
     @property
+    def tested(self) -> float:
+        """The value that a z statistic or p-value tests, NaN where only the paper knows it.
+
+        It is that of no effect. A mean has none, but its tests are against 0.
+        """
+        if self.is_identity and self.lower == -np.inf and self.upper == np.inf:
+            return 0.0 if np.isnan(self.null) else self.null
+        return self.null
+
+    @property
     def is_identity(self) -> bool:
         """Whether analysis scale and natural scale are the same."""
         return self.key == "identity"
@@ -136,7 +146,8 @@ class Route:
 
     ``source`` says what kind of numbers it starts from; ``approximate`` marks routes that estimate
     their inputs (a mean from a median), whose answers are expected to differ a little. ``optional``
-    roles are handed over with NaN where a row lacks them.
+    roles are handed over with NaN where a row lacks them. ``reads_test`` marks routes that read a
+    test of the estimate against no effect.
     """
 
     key: str
@@ -147,6 +158,7 @@ class Route:
     source: Source = "raw"
     approximate: bool = False
     optional: tuple[str, ...] = ()
+    reads_test: bool = False
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
@@ -159,7 +171,9 @@ class Measure:
     """An effect-size measure with everything that menus, forms, reports and the manual say of it.
 
     ``compute`` takes the formula's inputs by role and an ``options`` value; ``routes`` stand in the
-    order in which they are preferred.
+    order in which they are preferred. Those ``on_request`` turn one kind of outcome into another
+    (an odds ratio into a standardised difference) and are taken only where a person chose them.
+    A measure without a value of no effect has no routes that read a test against it.
     """
 
     key: str
@@ -173,6 +187,13 @@ class Measure:
     citation: Reference
     compute: Callable[[Columns, Any], Computed]
     routes: tuple[Route, ...]
+    on_request: tuple[Route, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Leave out what reads tests that only the paper knows the meaning of."""
+        if np.isnan(self.scale.tested):
+            kept = tuple(route for route in self.routes if not route.reads_test)
+            object.__setattr__(self, "routes", kept)
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -184,9 +205,14 @@ class Measure:
         """Every role that any route of this measure can use, in the order of the routes."""
         return tuple(dict.fromkeys(role for route in self.routes for role in route.roles))
 
+    @cached_property
+    def all_routes(self) -> tuple[Route, ...]:
+        """The routes in their order, those on request last."""
+        return (*self.routes, *self.on_request)
+
     def route(self, key: str) -> Route:
         """The route of this key."""
-        return next(route for route in self.routes if route.key == key)
+        return next(route for route in self.all_routes if route.key == key)
 
     def scale_for(self, options: Any) -> Scale:
         """The scale under these options; generic measures let the person say which it is."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from metadesk.effects.conversions.spread import sd_from_se
+from metadesk.effects.arms import ARM_WAYS, ArmWay
+from metadesk.effects.conversions.spread import sd_from_interval, sd_from_se
 from metadesk.effects.estimates import ESTIMATE_ROUTES, HANDBOOK
 from metadesk.effects.gamma import small_sample_factor
 from metadesk.effects.generic import NoOptions
@@ -277,6 +278,58 @@ def _mean_se(columns: Columns, context: Context) -> Inputs:
     return Inputs({"mi": columns["mi"], "sdi": sd, "ni": columns["ni"]})
 
 
+def _mean_interval(columns: Columns, context: Context) -> Inputs:
+    """SD from the confidence interval of the mean, by Student's t."""
+    lower, upper, m, n = (columns[role] for role in ("lower", "upper", "mi", "ni"))
+    reasons = (
+        Remark(
+            upper <= lower,
+            lambda i: (
+                f"The upper bound of the mean, {upper[i]:g}, must be above the lower one, "
+                f"{lower[i]:g}."
+            ),
+        ),
+        Remark(
+            (upper > lower) & ((m < lower) | (m > upper)),
+            lambda i: (
+                f"The mean, {m[i]:g}, lies outside its interval, {lower[i]:g} to {upper[i]:g}; "
+                "correct one of the three."
+            ),
+        ),
+    )
+    sd = sd_from_interval(lower, upper, n, context.level)
+    return Inputs({"mi": m, "sdi": sd, "ni": n}, reasons)
+
+
+@dataclass(frozen=True)
+class _FromArm:
+    """A way that groups of a trial have, for the one group there is; its columns are group 1's."""
+
+    way: ArmWay
+
+    def __call__(self, columns: Columns, context: Context) -> Inputs:
+        m, sd, reasons, notes = self.way.function({**columns, "n1i": columns["ni"]}, "1", context)
+        told = Remark(np.ones(len(m), dtype=bool), f"Worked out from {self.way.title}.")
+        return Inputs({"mi": m, "sdi": sd, "ni": columns["ni"]}, reasons, (told, *notes))
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The way's needs without the number of the group."""
+        own = (need for need in self.way.needs_of("1") if need.role != "n1i")
+        bare = (Need(n.role, n.title.removesuffix(", group 1"), n.kind) for n in own)
+        return (*bare, Need("ni", "Total", "size2"))
+
+
+def _by_order() -> tuple[Route, ...]:
+    """Mean and SD of one group from its median with quartiles, range or both."""
+    ways = [_FromArm(way) for way in ARM_WAYS if way.key in ("five", "quartiles", "range")]
+    return tuple(
+        Route(f"mean_{w.way.key}", f"{w.way.title}, total", w.needs, w, w.way.citation,
+              approximate=True)
+        for w in ways
+    )  # fmt: skip
+
+
 def _sd_only(columns: Columns, context: Context) -> Inputs:
     return Inputs({"sdi": columns["sdi"], "ni": columns["ni"]})
 
@@ -285,6 +338,7 @@ _X, _N = Need("xi", "Events", "count"), Need("ni", "Total", "size")
 _M, _SD, _N2 = Need("mi", "Mean"), Need("sdi", "SD", "sd"), Need("ni", "Total", "size2")
 _OTHERS, _PART = Need("mi", "Non-events", "count"), Need("est", "Proportion", "proportion")
 _TIME, _SE = Need("ti", "Person-time", "time"), Need("sei", "SE of the mean", "sd")
+_BOUNDS = (Need("lower", "Lower bound of the mean"), Need("upper", "Upper bound of the mean"))
 _PROPORTION = (
     Route("events_total", "events and total", (_X, _N), _events_total),
     Route("events_others", "events and non-events", (_X, _OTHERS), _events_others),
@@ -298,6 +352,8 @@ _RATE = (
 _MEAN = (
     Route("mean_sd", "mean, SD and total", (_M, _SD, _N2), _mean_sd),
     Route("mean_se", "mean, SE and total", (_M, _SE, _N2), _mean_se, HANDBOOK),
+    Route("mean_ci", "mean, its interval and total", (_M, *_BOUNDS, _N2), _mean_interval, HANDBOOK),
+    *_by_order(),
     *ESTIMATE_ROUTES,
 )  # fmt: skip
 _SPREAD = (Route("sd", "SD and total", (_SD, _N2), _sd_only), *ESTIMATE_ROUTES)

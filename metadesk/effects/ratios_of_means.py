@@ -19,7 +19,7 @@ from metadesk.effects.measure import (
     log_scale,
 )
 from metadesk.effects.sources import LAJEUNESSE2015, NAKAGAWA, SENIOR
-from metadesk.effects.two_means import TWO_ARMS, pooled_sd
+from metadesk.effects.two_means_ways import MEANS_ROUTES, TWO_ARMS, pooled_sd
 from metadesk.numerics.types import FloatVector
 from metadesk.options import choice, flag
 
@@ -174,7 +174,7 @@ RATIOS_OF_MEANS = (
             "How many times higher the mean of group 1 is, for outcomes that cannot be below 0.",
             "ln(m1/m2) + ½[s1²/(n1·m1²) − s2²/(n2·m2²)]; v = s1²/(n1·m1²) + s2²/(n2·m2²)",
             RatioOfMeansOptions, log_scale("ratio of means"), LAJEUNESSE2015, log_ratio_of_means,
-            (*TWO_ARMS, *ESTIMATE_ROUTES)),
+            MEANS_ROUTES),
     Measure("VR", "Variability ratio", "VR", _FAMILY,
             "How many times more the people of group 1 differ from one another.",
             "ln(s1/s2) + 1/(2(n1 − 1)) − 1/(2(n2 − 1)); v = 1/(2(n1 − 1)) + 1/(2(n2 − 1))",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from metadesk.effects.across import ODDS_OF_MEANS
 from metadesk.effects.estimates import ESTIMATE_ROUTES
 from metadesk.effects.generic import OBSERVED_EXPECTED
 from metadesk.effects.measure import (
@@ -379,7 +380,7 @@ ODDS_RATIO = Measure(
     "OR", "Odds ratio", "OR", _BINARY,
     "How many times higher the odds of the event are in group 1 than in group 2.",
     "ln(a·d / b·c); v = 1/a + 1/b + 1/c + 1/d",
-    RatioOptions, log_scale("odds ratio"), FLEISS, log_odds_ratio, _ROUTES,
+    RatioOptions, log_scale("odds ratio"), FLEISS, log_odds_ratio, _ROUTES, ODDS_OF_MEANS,
 )  # fmt: skip
 RISK_RATIO = Measure(
     "RR", "Risk ratio", "RR", _BINARY,

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
-from metadesk.effects.arms import two_arm_routes
+from metadesk.effects.across import DIFFERENCE_OF_EVENTS
 from metadesk.effects.estimates import ESTIMATE_ROUTES
 from metadesk.effects.gamma import small_sample_factor
 from metadesk.effects.measure import (
@@ -22,10 +21,16 @@ from metadesk.effects.measure import (
     Need,
     Remark,
     Route,
-    RouteFunction,
     plain_scale,
 )
 from metadesk.effects.sources import BONETT2008, BONETT2009, BORENSTEIN, HEDGES
+from metadesk.effects.two_means_ways import (
+    D_ROUTES,
+    MEANS_AND_TEST,
+    MEANS_ROUTES,
+    TWO_ARMS,
+    too_few,
+)
 from metadesk.numerics.types import FloatVector
 from metadesk.options import choice, flag
 
@@ -108,7 +113,7 @@ def standardised_mean_difference(columns: Columns, options: SMDOptions) -> Compu
     J = small_sample_factor(m)
     g = J * d if options.correct else d
     vi = _smd_variance(options, d, g, J, m, 1.0 / n1 + 1.0 / n2, n, n)
-    return Computed(g, vi, n, (_too_few(m),), (_suspicious(g),))
+    return Computed(g, vi, n, (too_few(m),), (_suspicious(g),))
 
 
 # Beyond this a standardised difference is so unusual that its SDs are suspected.
@@ -122,62 +127,9 @@ def _suspicious(g: FloatVector) -> Remark:
     )
 
 
-def _too_few(m: FloatVector) -> Remark:
-    return Remark(m <= 1.0, "The groups are too small; together they need at least 4 people.")
-
-
 def _without_sd1(columns: Columns, context: Context) -> Inputs:
     """Means, sizes and the SD of group 2."""
     return Inputs({role: columns[role] for role in ("m1i", "n1i", "m2i", "sd2i", "n2i")})
-
-
-def pooled_sd(columns: Columns) -> FloatVector:
-    """SD within groups, pooled over both."""
-    n1, n2 = columns["n1i"], columns["n2i"]
-    squares = (n1 - 1.0) * columns["sd1i"] ** 2 + (n2 - 1.0) * columns["sd2i"] ** 2
-    return np.sqrt(squares / (n1 + n2 - 2.0))
-
-
-@dataclass(frozen=True)
-class _ToD:
-    """A route to means and SDs, taken one step further to d."""
-
-    route: Route
-
-    def __call__(self, columns: Columns, context: Context) -> Inputs:
-        got = self.route.function(columns, context)
-        assert isinstance(got, Inputs)
-        v = got.values
-        d = (v["m1i"] - v["m2i"]) / pooled_sd(v)
-        return Inputs({"di": d, "n1i": v["n1i"], "n2i": v["n2i"]}, got.reasons, got.notes)
-
-
-def _with_d(columns: Columns, d: FloatVector, *reasons: Remark, note: str = "") -> Inputs:
-    notes = (Remark(np.ones(len(d), dtype=bool), note),) if note else ()
-    return Inputs({"di": d, "n1i": columns["n1i"], "n2i": columns["n2i"]}, reasons, notes)
-
-
-def _from_d(columns: Columns, context: Context) -> Inputs:
-    return _with_d(columns, columns["di"], note="The typed d was taken as not bias-corrected.")
-
-
-def _from_t(columns: Columns, context: Context) -> Inputs:
-    """The identity d = t·√(1/n1 + 1/n2)."""
-    return _with_d(columns, columns["ti"] * np.sqrt(1.0 / columns["n1i"] + 1.0 / columns["n2i"]))
-
-
-def _from_p(columns: Columns, context: Context) -> Inputs:
-    """Through t: its two-sided quantile with the sign of the p-value."""
-    p, n1, n2 = columns["pi"], columns["n1i"], columns["n2i"]
-    m = n1 + n2 - 2.0
-    t = -special.stdtrit(np.maximum(m, 1.0), np.abs(p) / 2.0) * np.sign(p)
-    return _with_d(columns, t * np.sqrt(1.0 / n1 + 1.0 / n2), _too_few(m))
-
-
-def _from_f(columns: Columns, context: Context) -> Inputs:
-    """F of two groups is t²; its direction is lost and taken as positive."""
-    d = np.sqrt(columns["Fi"]) * np.sqrt(1.0 / columns["n1i"] + 1.0 / columns["n2i"])
-    return _with_d(columns, d, note="F has no direction; group 1 was taken as the higher one.")
 
 
 def _glass(columns: Columns, options: SMDOptions, d: FloatVector) -> Computed:
@@ -248,7 +200,7 @@ def average_sd_difference(columns: Columns, options: UnequalOptions) -> Computed
     d = (columns["m1i"] - columns["m2i"]) / np.sqrt((v1 + v2) / 2.0)
     g = small_sample_factor(m) * d if options.correct else d
     vi = unequal_variance(g, v1 / (v1 + v2), n1, n2, options.vtype)
-    return Computed(g, vi, n1 + n2, (_too_few(m),), (_suspicious(g),))
+    return Computed(g, vi, n1 + n2, (too_few(m),), (_suspicious(g),))
 
 
 def unequal_variance(
@@ -267,30 +219,6 @@ def unequal_variance(
     return np.asarray(own + 2.0 * (share1 / (n1 - lost_mean) + share2 / (n2 - lost_mean)))
 
 
-_SIZES = (Need("n1i", "Total, group 1", "size"), Need("n2i", "Total, group 2", "size"))
-_SIGNED_P = Need("pi", "P value with the sign of the difference", "signed_p")
-
-
-def _test(key: str, title: str, need: Need, function: RouteFunction) -> Route:
-    return Route(key, title, (need, *_SIZES), function, BORENSTEIN, "test")
-
-
-TWO_ARMS = two_arm_routes()
-D_TESTS: tuple[Route, ...] = (
-    _test("t", "t statistic and totals", Need("ti", "t statistic"), _from_t),
-    _test("d", "standardised difference d and totals", Need("di", "Cohen's d"), _from_d),
-    _test("p", "p-value (signed) and totals", _SIGNED_P, _from_p),
-    _test("F", "F of two groups and totals", Need("Fi", "F statistic", "nonnegative"), _from_f),
-)
-D_ROUTES: tuple[Route, ...] = (
-    *(
-        Route(r.key, r.title, r.needs, _ToD(r), r.citation, r.source, r.approximate)
-        for r in TWO_ARMS
-    ),
-    *D_TESTS,
-)
-_MEANS = (*TWO_ARMS, *ESTIMATE_ROUTES)
-_FROM_D = (*D_ROUTES, *ESTIMATE_ROUTES)
 _GLASS_ROUTES = (
     Route(
         "means_sd2",
@@ -305,6 +233,7 @@ _GLASS_ROUTES = (
         _without_sd1,
     ),
     *(r for r in TWO_ARMS if r.key != "means"),
+    *MEANS_AND_TEST,
 )
 _CONTINUOUS = "Two groups, measured outcome"
 
@@ -312,14 +241,15 @@ MEAN_DIFFERENCE = Measure(
     "MD", "Mean difference", "MD", _CONTINUOUS,
     "How much higher the mean is in group 1, in the unit of the outcome.",
     "m1 − m2; v = s1²/n1 + s2²/n2",
-    MeanDifferenceOptions, plain_scale("mean difference"), BORENSTEIN, mean_difference, _MEANS,
+    MeanDifferenceOptions, plain_scale("mean difference"), BORENSTEIN, mean_difference,
+    MEANS_ROUTES,
 )  # fmt: skip
 SMD = Measure(
     "SMD", "Standardised mean difference", "SMD", _CONTINUOUS,
     "How many standard deviations the mean of group 1 is higher, for outcomes on different scales.",
     "g = J(m)·(m1 − m2)/s_p; v = 1/n1 + 1/n2 + g²/(2N)",
     SMDOptions, plain_scale("standardised mean difference"), HEDGES, standardised_mean_difference,
-    _FROM_D,
+    (*D_ROUTES, *ESTIMATE_ROUTES), DIFFERENCE_OF_EVENTS,
 )  # fmt: skip
 
 SMD_AVERAGE_SD = Measure(
@@ -327,7 +257,7 @@ SMD_AVERAGE_SD = Measure(
     "The standardised mean difference by the average of the two groups' variances.",
     "J(m)·(m1 − m2)/√((s1² + s2²)/2)",
     UnequalOptions, plain_scale("standardised mean difference"), BONETT2009,
-    average_sd_difference, _MEANS,
+    average_sd_difference, MEANS_ROUTES,
 )  # fmt: skip
 GLASS = Measure(
     "SMD1", "Standardised mean difference by the SD of group 2 (Glass)", "SMD", _CONTINUOUS,
@@ -341,7 +271,7 @@ GLASS_UNEQUAL = Measure(
     "Glass's difference with a variance that lets the groups' SDs differ.",
     "J(n2 − 1)·(m1 − m2)/s2; v = (s1²/s2²)/(n1 − 1) + 1/(n2 − 1) + g²/(2(n2 − 1))",
     BiasCorrection, plain_scale("standardised mean difference"), BONETT2008,
-    glass_difference_unequal, _MEANS,
+    glass_difference_unequal, MEANS_ROUTES,
 )  # fmt: skip
 
 TWO_MEANS = (MEAN_DIFFERENCE, SMD, SMD_AVERAGE_SD, GLASS, GLASS_UNEQUAL)

@@ -109,6 +109,7 @@ ROLES.add(
     Role("pi", "P value with the sign of the effect", "Reported estimate", "number"),
     Role("zi", "z value", "Reported estimate", "number"),
     Role("level", "Confidence level of the CI, percent", "Reported estimate", "positive"),
+    Role("dfs", "Degrees of freedom (t test or interval)", "Reported estimate", "positive"),
     Role("oe", "O − E", "Reported estimate", "number"),
     Role("v", "Variance of O − E", "Reported estimate", "positive"),
     # trial rows

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
-from metadesk.effects import MEASURES
+from metadesk.effects import MEASURES, compute
 from metadesk.effects.calculator import calculate
 from metadesk.effects.rescue import missing_values
 
@@ -57,8 +59,41 @@ def test_a_mean_difference_with_its_p_value_gives_the_sds():
     (solution,) = calculate(
         "MD", {"m1i": 5, "m2i": 4, "pval": 0.03, "n1i": 30, "n2i": 30}
     ).solutions
-    se = 1 / 2.1700903775845606
-    assert solution.values["sd1i"] == pytest.approx(se / math.sqrt(2 / 30))
+    t = -special.stdtrit(58, 0.015)  # a t-test, as the direct way reads it
+    assert solution.values["sei"] == pytest.approx(1 / t)
+    assert solution.values["sd1i"] == pytest.approx(1 / t / math.sqrt(2 / 30))
+
+
+@pytest.mark.parametrize(
+    ("measure", "known", "options", "yi"),
+    [
+        ("ZCOR", {"est": 0.5, "lower": 0.3, "upper": 0.7}, {}, math.atanh(0.5)),
+        ("PLO", {"est": 0.3, "lower": 0.2, "upper": 0.45}, {}, math.log(3 / 7)),
+        ("GEN", {"est": 2, "lower": 1.5, "upper": 2.8}, {"scale": "ratio"}, math.log(2)),
+    ],
+)
+def test_estimates_are_brought_to_the_scale_of_the_measure(measure, known, options, yi):
+    (solution,) = calculate(measure, known, options).solutions
+    direct = compute(measure, {r: np.array([float(x)]) for r, x in known.items()}, options)
+    assert solution.values["yi"] == pytest.approx(yi)
+    assert (solution.yi, solution.vi) == pytest.approx((yi, direct.vi[0]))
+
+
+def test_the_options_of_the_measure_count():
+    known = {"m1i": 5, "sd1i": 2, "n1i": 10, "m2i": 4, "sd2i": 2, "n2i": 10}
+    (plain,) = calculate("SMD", known, {"correct": False}).solutions
+    assert plain.yi == pytest.approx(0.5)
+    assert calculate("SMD", known).solutions[0].yi < 0.5
+
+
+def test_a_column_that_the_measure_does_not_know_leads_to_nothing():
+    (solution,) = calculate("OR", {"ri": 0.3, "n1i": 40, "n2i": 40, "ai": 9, "ci": 5}).solutions
+    assert solution.values["di"] == 35
+
+
+def test_a_p_value_is_about_no_effect_and_of_a_superiority_that_is_one_half():
+    (solution,) = calculate("CLES", {"est": 0.7, "pval": 0.01}).solutions
+    assert math.sqrt(solution.vi) == pytest.approx(0.2 / 2.5758293035489004)
 
 
 @settings(max_examples=20, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
 from metadesk.effects import compute
 from metadesk.effects.measure import EffectSizes
@@ -273,3 +274,83 @@ def test_rounding_of_printed_numbers_makes_no_interval_lopsided():
 def test_an_interval_is_no_second_witness_beside_its_own_estimate():
     got = compute("MD", columns(yi=-0.21, lower=-0.38, upper=-0.05))
     assert got.notes == ((),)
+
+
+def one(measure, options=None, routes=None, **values):
+    columns = {role: np.array([float(x)]) for role, x in values.items()}
+    return compute(measure, columns, options, routes=routes)
+
+
+def test_events_become_a_standardised_difference_only_where_a_person_asks():
+    cells = {"ai": 10, "bi": 20, "ci": 5, "di": 25}
+    assert one("SMD", **cells).route == (None,)
+    asked = one("SMD", routes=["or_cells"], **cells)
+    logistic = one("OR2DL", **cells)
+    assert (asked.yi[0], asked.vi[0]) == pytest.approx((logistic.yi[0], logistic.vi[0]))
+    totals = one("SMD", routes=["or_totals"], ai=10, n1i=30, ci=5, n2i=30)
+    assert totals.yi[0] == pytest.approx(logistic.yi[0])
+    empty = one("SMD", routes=["or_cells"], ai=0, bi=30, ci=5, di=25)
+    assert empty.yi[0] == pytest.approx(one("OR2DL", ai=0, bi=30, ci=5, di=25).yi[0])
+    assert "0.5 was added to all four cells." in empty.notes[0]
+
+
+def test_a_measured_outcome_becomes_an_odds_ratio_only_where_a_person_asks():
+    means = {"m1i": 5.5, "sd1i": 2, "n1i": 30, "m2i": 4, "sd2i": 2.5, "n2i": 28}
+    assert one("OR", **means).route == (None,)
+    asked, logistic = one("OR", routes=["smd_means"], **means), one("D2ORL", **means)
+    assert (asked.yi[0], asked.vi[0]) == pytest.approx((logistic.yi[0], logistic.vi[0]))
+
+
+def test_quartiles_or_a_range_beside_a_mean_give_its_sd():
+    n, groups = 40.0, {"m1i": 10, "n1i": 40, "m2i": 8, "n2i": 40}
+    sd = 4 / (2 * special.ndtri((0.75 * n - 0.125) / (n + 0.25)))  # Wan et al. 2014, eq. 16
+    by_quartiles = one("MD", **groups, q1_1i=8, q3_1i=12, q1_2i=6, q3_2i=10)
+    assert by_quartiles.yi[0] == 2
+    assert by_quartiles.sei[0] == pytest.approx(sd * np.sqrt(2 / n))
+    sd = 12 / (2 * special.ndtri((n - 0.375) / (n + 0.25)))  # eq. 9
+    by_range = one("MD", **groups, min1i=4, max1i=16, min2i=2, max2i=14)
+    assert by_range.sei[0] == pytest.approx(sd * np.sqrt(2 / n))
+    turned = one("MD", **groups, q1_1i=12, q3_1i=8, q1_2i=6, q3_2i=10)
+    assert "must rise" in turned.reasons[0]
+
+
+def test_one_group_may_be_told_by_its_median_and_by_its_interval():
+    two = one("MD", q1_1i=8, med1i=10, q3_1i=13, n1i=40, m2i=0, sd2i=1, n2i=40)
+    alone = one("MN", q1_1i=8, med1i=10, q3_1i=13, ni=40)
+    assert alone.yi[0] == pytest.approx(two.yi[0])
+    assert alone.vi[0] == pytest.approx(two.vi[0] - 1 / 40)
+    t = special.stdtrit(39, 0.975)
+    assert one("MN", mi=10, lower=8, upper=12, ni=40).sei[0] == pytest.approx(2 / t)
+    assert "lies outside its interval" in one("MN", mi=7, lower=8, upper=12, ni=40).reasons[0]
+
+
+def test_a_median_far_off_the_middle_is_said_to_be_of_a_skewed_outcome():
+    lopsided = one("MD", q1_1i=1, med1i=1.5, q3_1i=9, n1i=60, m2i=0, sd2i=1, n2i=40)
+    assert any("median of group 1 is too far off the middle" in note for note in lopsided.notes[0])
+
+
+def test_log_rank_tests_and_events_give_hazard_ratios():
+    v = 30 * 40 / 70
+    assert one("HR", zi=-2, ai=30, ci=40).yi[0] == pytest.approx(-2 / np.sqrt(v))
+    assert one("HR", pi=-0.0455002638963584, ai=30, ci=40).yi[0] == pytest.approx(-2 / np.sqrt(v))
+    v = 70 * 100 * 120 / 220**2
+    by_totals = one("HR", zi=-2, xi=70, n1i=100, n2i=120)
+    assert (by_totals.yi[0], by_totals.vi[0]) == pytest.approx((-2 / np.sqrt(v), 1 / v))
+    by_events = one("HR", est=0.7, ai=30, ci=40)
+    assert by_events.yi[0] == pytest.approx(np.log(0.7))
+    assert by_events.vi[0] == pytest.approx(1 / 30 + 1 / 40)
+    assert "Without events" in one("HR", zi=-2, ai=0, ci=40).reasons[0]
+
+
+def test_intervals_and_p_values_of_t_tests_use_their_degrees_of_freedom():
+    t = special.stdtrit(12, 0.975)
+    assert one("GEN", est=1, lower=0, upper=2, dfs=12).sei[0] == pytest.approx(1 / t)
+    assert one("GEN", est=1, lower=0, upper=2).sei[0] == pytest.approx(1 / 1.959963984540054)
+    p = 2 * special.stdtr(12, -2.0)
+    assert one("GEN", est=1, pval=p, dfs=12).sei[0] == pytest.approx(0.5)
+
+
+def test_p_values_of_a_proportion_do_not_tell_its_standard_error():
+    assert one("PLO", est=0.3, pval=0.01).reasons == ("Missing: Standard error (sei).",)
+    assert one("CLES", est=0.7, zi=2.5).sei[0] == pytest.approx(0.2 / 2.5)
+    assert one("MN", est=3.0, zi=2.0).sei[0] == pytest.approx(1.5)

@@ -21,6 +21,7 @@ from metadesk.effects.conversions.tables import (
     table_from_phi,
 )
 from metadesk.effects.conversions.wald import from_wald
+from metadesk.effects.measure import RATIO
 
 POSITIVE = st.floats(0.05, 50)
 SIZE = st.integers(3, 400).map(float)
@@ -210,7 +211,7 @@ EXAMPLE = {
 
 @pytest.mark.parametrize("key", REVERSIBLE)
 def test_a_step_and_its_way_back_lead_home(key):
-    step, settings = STEPS[key], Settings(ratio=True)
+    step, settings = STEPS[key], Settings(scale=RATIO)
     back = STEPS[step.inverse]
     values = {role: float(EXAMPLE[role]) for role in {*step.inputs, *back.inputs}}
     there = step.solve(values, settings)[0]

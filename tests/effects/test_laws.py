@@ -1,4 +1,4 @@
-"""What must hold for any data."""
+"""What must hold for any data, also at the edges; the laws of single measures stand apart."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from hypothesis import strategies as st
 from metadesk.effects import MEASURES, compute
 
 COUNT = st.integers(0, 60).map(float)
-SIZE = st.integers(2, 80).map(float)
-MEAN = st.floats(-50, 50)
-SPREAD = st.floats(0.1, 30)
 ANY = st.one_of(
     st.just(np.nan),
     st.floats(-1e6, 1e6),
@@ -26,6 +23,7 @@ def arrays(values: dict[str, float]) -> dict[str, np.ndarray]:
     return {role: np.array([x]) for role, x in values.items()}
 
 
+@settings(max_examples=40)
 @given(st.tuples(COUNT, COUNT, COUNT, COUNT))
 def test_swapping_arms_flips_symmetric_measures_of_tables(cells):
     a, b, c, d = cells
@@ -38,23 +36,13 @@ def test_swapping_arms_flips_symmetric_measures_of_tables(cells):
         np.testing.assert_allclose(one.vi, other.vi, rtol=1e-9)
 
 
-@given(MEAN, SPREAD, SIZE, MEAN, SPREAD, SIZE)
-def test_swapping_arms_flips_symmetric_measures_of_means(m1, s1, n1, m2, s2, n2):
-    here = arrays({"m1i": m1, "sd1i": s1, "n1i": n1, "m2i": m2, "sd2i": s2, "n2i": n2})
-    there = arrays({"m1i": m2, "sd1i": s2, "n1i": n2, "m2i": m1, "sd2i": s1, "n2i": n1})
-    for key in ("MD", "SMD", "SMDH", "VR", "RPB", "D2ORL"):
-        one, other = compute(key, here), compute(key, there)
-        np.testing.assert_allclose(one.yi, -other.yi, rtol=1e-9, atol=1e-12)
-        np.testing.assert_allclose(one.vi, other.vi, rtol=1e-9)
-
-
 @settings(max_examples=25, deadline=None)
 @given(st.data(), st.sampled_from(MEASURES.keys()))
 def test_no_finite_input_gives_nothing_without_a_reason(data, key):
     entry = MEASURES[key]
-    route = data.draw(st.sampled_from(entry.routes))
+    route = data.draw(st.sampled_from(entry.all_routes))
     values = {role: data.draw(ANY, label=role) for role in route.roles}
-    got = compute(key, arrays(values))
+    got = compute(key, arrays(values), routes=[route.key])
     known = bool(np.isfinite(got.yi[0]) and np.isfinite(got.vi[0]))
     assert known == (got.reasons[0] is None)
     if known:
@@ -74,15 +62,6 @@ def test_a_scale_leads_there_and_back(key, share):
         low = 0.01
     x = low + share * (high - low)
     np.testing.assert_allclose(scale.to_natural(scale.from_natural(x)), x, rtol=1e-9, atol=1e-12)
-
-
-@given(st.floats(-3, 3), st.floats(0.01, 2), st.sampled_from((0.8, 0.9, 0.95, 0.99)))
-def test_an_interval_gives_back_the_standard_error_it_was_made_from(y, se, level):
-    made = compute("GEN", arrays({"yi": y, "sei": se}))
-    lower, upper = made.ci(level)
-    ends = {"est": np.exp(made.yi), "lower": np.exp(lower), "upper": np.exp(upper)}
-    again = compute("OR", ends, level=level)
-    np.testing.assert_allclose(again.sei, se, rtol=1e-7)
 
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 200), st.integers(1, 200))

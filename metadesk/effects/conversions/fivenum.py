@@ -100,12 +100,12 @@ class FiveNumbers:
             return FiveNumbers(logs[0], logs[1], logs[2], logs[3], logs[4], self.n)
 
 
-def _range_width(n: FloatVector) -> FloatVector:
+def range_width(n: FloatVector) -> FloatVector:
     """Expected range of ``n`` standard normal values (Wan 2014, eq. 9)."""
     return np.asarray(2.0 * special.ndtri((n - 0.375) / (n + 0.25)))
 
 
-def _quartile_width(n: FloatVector) -> FloatVector:
+def quartile_width(n: FloatVector) -> FloatVector:
     """Expected interquartile range of ``n`` standard normal values (Wan 2014, eq. 16)."""
     return np.asarray(2.0 * special.ndtri((0.75 * n - 0.125) / (n + 0.25)))
 
@@ -179,14 +179,14 @@ def mean_sd(
 
 
 def _default_sd(x: FiveNumbers) -> FloatVector:
-    spread, quartiles = (x.max - x.min) / _range_width(x.n), (x.q3 - x.q1) / _quartile_width(x.n)
+    spread, quartiles = (x.max - x.min) / range_width(x.n), (x.q3 - x.q1) / quartile_width(x.n)
     w = _shi_weight(x.n)
     both = w * spread + (1.0 - w) * quartiles
     return _by_case(x.has_range, x.has_quartiles, spread, quartiles, both)
 
 
 def _wan(x: FiveNumbers) -> tuple[FloatVector, FloatVector]:
-    spread, quartiles = (x.max - x.min) / _range_width(x.n), (x.q3 - x.q1) / _quartile_width(x.n)
+    spread, quartiles = (x.max - x.min) / range_width(x.n), (x.q3 - x.q1) / quartile_width(x.n)
     mean = _by_case(
         x.has_range,
         x.has_quartiles,
@@ -220,7 +220,7 @@ def _log_normal(x: FiveNumbers) -> tuple[FloatVector, FloatVector]:
     """Estimate on the log scale, then mean and SD of the log-normal with its bias factors."""
     y = x.logged()
     n, by_range, by_quartiles = y.n, y.has_range, y.has_quartiles
-    spread, quartiles = (y.max - y.min) / _range_width(n), (y.q3 - y.q1) / _quartile_width(n)
+    spread, quartiles = (y.max - y.min) / range_width(n), (y.q3 - y.q1) / quartile_width(n)
     w = _shi_weight(n)
     raw = _by_case(by_range, by_quartiles, spread, quartiles, w * spread + (1.0 - w) * quartiles)
     logs2 = np.log(n) ** 2

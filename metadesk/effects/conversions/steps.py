@@ -18,6 +18,7 @@ from metadesk.effects.conversions import spread, standardised, survival
 from metadesk.effects.conversions.fivenum import LUO, SHI, FiveNumbers, mean_sd
 from metadesk.effects.conversions.tables import BONETT2007
 from metadesk.effects.estimates import ALTMAN_BLAND, HANDBOOK
+from metadesk.effects.measure import IDENTITY, Scale
 from metadesk.effects.sources import BORENSTEIN, CHINN, PARMAR, TIERNEY
 from metadesk.numerics.tails import quantile
 from metadesk.references import Reference
@@ -28,10 +29,10 @@ Answers = tuple[Mapping[str, float], ...]
 
 @dataclass(frozen=True)
 class Settings:
-    """What steps may know besides the values: level of intervals, whether ratios are analysed."""
+    """What steps may know besides the values: the level of intervals, the scale of the measure."""
 
     level: float = 0.95
-    ratio: bool = False
+    scale: Scale = IDENTITY
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,16 +159,32 @@ def _by_order(
 
 
 def _analysis(x: float, settings: Settings) -> float:
-    if not settings.ratio:
-        return x
-    return math.log(x) if x > 0 else math.nan
+    with np.errstate(all="ignore"):
+        return float(settings.scale.from_natural(x))
 
 
 def _printed(y: float, settings: Settings) -> float:
     """A number on the analysis scale as a paper prints it; infinite where it is beyond numbers."""
-    if not settings.ratio:
-        return y
-    return math.exp(y) if y < 700.0 else math.inf
+    with np.errstate(all="ignore"):
+        return float(settings.scale.to_natural(y))
+
+
+def _se_of_z(values: Values, settings: Settings) -> Answers:
+    z, distance = values["zi"], values["yi"] - settings.scale.tested
+    return ({"sei": abs(distance / z)},) if z and abs(distance) > 0 else ()
+
+
+def _z_of_se(values: Values, settings: Settings) -> Answers:
+    z = (values["yi"] - settings.scale.tested) / values["sei"] if values["sei"] else math.nan
+    return ({"zi": z},) if math.isfinite(z) else ()
+
+
+def _z_of_p(values: Values, settings: Settings) -> Answers:
+    """The direction of z is that of the estimate."""
+    p, distance = values["pval"], values["yi"] - settings.scale.tested
+    if not (0 < p < 1 and math.isfinite(distance)):
+        return ()
+    return ({"zi": math.copysign(float(-special.ndtri(p / 2.0)), distance)},)
 
 
 def _to_analysis(values: Values, settings: Settings) -> Answers:
@@ -213,13 +230,12 @@ _ESTIMATE_STEPS: tuple[Step, ...] = (
     _step("variance", "variance from the SE", ("sei",), "vi", lambda s: s**2, inverse="root"),
     _step("root", "SE from the variance", ("vi",), "sei", lambda v: math.sqrt(v) if v > 0 else
           math.nan, inverse="variance"),
-    _step("se_of_z", "SE from the z statistic", ("yi", "zi"), "sei",
-          lambda y, z: abs(y / z) if z and y else math.nan, inverse="z_of_se"),
-    _step("z_of_se", "z statistic from the SE", ("yi", "sei"), "zi", np.divide,
-          inverse="se_of_z"),
-    _step("z_of_p", "z statistic from the p-value", ("yi", "pval"), "zi",
-          lambda y, p: math.copysign(float(-special.ndtri(p / 2.0)), y) if 0 < p < 1 else math.nan,
-          ALTMAN_BLAND, "p_of_z"),
+    Step("se_of_z", "SE from the z statistic", ("yi", "zi"), ("sei",), HANDBOOK, _se_of_z,
+         "z_of_se"),
+    Step("z_of_se", "z statistic from the SE", ("yi", "sei"), ("zi",), HANDBOOK, _z_of_se,
+         "se_of_z"),
+    Step("z_of_p", "z statistic from the p-value", ("yi", "pval"), ("zi",), ALTMAN_BLAND, _z_of_p,
+         "p_of_z"),
     _step("p_of_z", "p-value from the z statistic", ("zi",), "pval",
           lambda z: 2.0 * special.ndtr(-abs(z)), ALTMAN_BLAND, "z_of_p"),
     _step("hr_of_oe", "log hazard ratio from O − E and V", ("oe", "v"), "yi",
@@ -256,6 +272,12 @@ def _difference_steps() -> tuple[Step, ...]:
     )  # fmt: skip
 
 
+_T_TEST = _step(
+    "se_of_t_test", "SE of the mean difference from the p-value of its t-test",
+    ("yi", "pval", "n1i", "n2i"), "sei",
+    lambda y, p, a, b: spread.se_from_t(y, spread.t_from_p(p, a + b - 2.0))
+    if 0 < p < 1 and a + b > 2 and y else math.nan,
+)  # fmt: skip
 _MEAN_DIFFERENCE_STEPS: tuple[Step, ...] = (
     _step("difference", "difference of the means", ("m1i", "m2i"), "yi", lambda a, b: a - b),
     _step("mean1", "mean of group 1 from the difference", ("yi", "m2i"), "m1i", lambda y, b: y + b,
@@ -347,13 +369,13 @@ _D_OR_STEPS: tuple[Step, ...] = (
 
 ARM_STEPS = (*_arm_steps("1"), *_arm_steps("2"))
 STEPS: Catalogue[Step] = Catalogue("conversion")
-STEPS.add(*ARM_STEPS, *_ESTIMATE_STEPS, *_difference_steps(), *_MEAN_DIFFERENCE_STEPS)
+STEPS.add(*ARM_STEPS, _T_TEST, *_ESTIMATE_STEPS, *_difference_steps(), *_MEAN_DIFFERENCE_STEPS)
 STEPS.add(*_OR_STEPS, *_RR_STEPS, *_D_OR_STEPS)
 
 _SPECIAL: dict[str, tuple[str, ...]] = {
     "OR": tuple(s.key for s in _OR_STEPS),
     "RR": tuple(s.key for s in _RR_STEPS),
-    "MD": tuple(s.key for s in _MEAN_DIFFERENCE_STEPS),
+    "MD": tuple(s.key for s in (_T_TEST, *_MEAN_DIFFERENCE_STEPS)),
     "D2ORL": tuple(s.key for s in _D_OR_STEPS),
 }
 _RESERVED = {key for keys in _SPECIAL.values() for key in keys}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -83,6 +84,13 @@ class RowCalculator(QDialog):
     def _measure_key(self) -> str:
         prepared = self._session.prepared
         return self._session.spec.measure or (prepared.measure if prepared else "") or "GEN"
+
+    def _options(self) -> Mapping[str, Any]:
+        """The options of the measure in force; none for a measure that nobody chose."""
+        prepared = self._session.prepared
+        if prepared is not None and prepared.measure == self._measure:
+            return prepared.spec.measure_options
+        return {}
 
     # ------------------------------------------------------------------ putting together
     def _build(self) -> None:
@@ -199,7 +207,7 @@ class RowCalculator(QDialog):
     def _calculate(self) -> None:
         from metadesk.effects.calculator import calculate
 
-        self._found = calculate(self._measure, self.known(), level=0.95)
+        self._found = calculate(self._measure, self.known(), self._options(), level=0.95)
         for button in self._radios.buttons():
             self._radios.removeButton(button)
             self.choices.removeWidget(button)
