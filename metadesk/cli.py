@@ -61,9 +61,17 @@ def _parser() -> Words:
     tasks = parser.add_subparsers(required=True, metavar="analyse | list")
     _analyse_words(tasks.add_parser("analyse", help="analyse a workbook and write the results"))
     listing = tasks.add_parser("list", help="list what metadesk can do")
-    listing.add_argument("what", choices=LISTED)
-    listing.set_defaults(task=lambda asked: list_catalogue(asked.what))
+    listing.add_argument("what", nargs="?", choices=LISTED)
+    listing.set_defaults(task=_list)
     return parser
+
+
+def _list(asked: argparse.Namespace) -> int:
+    """Print a list, or which lists there are."""
+    if asked.what is None:
+        print(f"metadesk list … shows one of: {', '.join(LISTED)}.")
+        return 0
+    return list_catalogue(asked.what)
 
 
 def _analyse_words(parser: argparse.ArgumentParser) -> None:

@@ -33,6 +33,7 @@ from metadesk.options import from_plain
 # part of the value and by this part of the standard error; standard errors by a sixth.
 DISAGREE_VALUE, DISAGREE_SE_PART, DISAGREE_SE = 0.02, 0.05, 1.0 / 6.0
 DISAGREE_APPROXIMATE = 0.25
+MOST_ALONE = 3  # numbers named of which any one would give a row its effect
 
 
 def compute(
@@ -214,8 +215,14 @@ class _Work:
             there = (r.needs for r in self.entry.routes if set(r.roles) <= self.columns.keys())
             needed = _listed([f"{n.title} ({n.role})" for n in next(there, self.entry.needs)])
             return f"The row has no values for {self.entry.short}; it needs {needed}."
-        less = lacking[min(partly)[-1]]
-        return f"Missing: {_listed([f'{n.title} ({n.role})' for n in less])}."
+        *near, first = min(partly)
+        less = [f"{n.title} ({n.role})" for n in lacking[first]]
+        if len(less) > 1:
+            return f"Missing: {_listed(less)}."
+        # any of these alone would do: a standard error as well as a variance
+        alone = [lacking[j][0] for *far, j in partly if far == near]
+        any_of = dict.fromkeys(f"{n.title} ({n.role})" for n in alone)
+        return f"Missing: {_listed([*any_of][:MOST_ALONE], 'or')}."
 
     def run(self) -> None:
         """Take every row along its route; formulas see all their rows at once."""
@@ -384,8 +391,8 @@ def _subset(values: Columns, good: BoolVector) -> Columns:
     return values if good.all() else {role: v[good] for role, v in values.items()}
 
 
-def _listed(words: Sequence[str]) -> str:
+def _listed(words: Sequence[str], last: str = "and") -> str:
     """Join words as a sentence does."""
     if len(words) < 2:
         return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"

@@ -150,8 +150,16 @@ def _estimate(
     reasons = {centre.column.id: why}
     reasons.update({c.column.id: f"belongs to {centre.column.name}" for c in parts.values()})
     words = list(centre.reading.rest) or [centre.column.name]
-    filled = filled_rows([centre, *list(precision.values())])
-    return Block(" ".join(words), "estimate", roles, filled, reasons)
+    return Block(" ".join(words), "estimate", roles, _told(centre, parts), reasons)
+
+
+def _told(centre: Candidate, parts: Mapping[str, Candidate]) -> tuple[int, ...]:
+    """The rows with an estimate and any of what makes it precise: an interval, an SE, a p-value."""
+    bounds = [parts[role] for role in ("lower", "upper") if role in parts]
+    alone = [[part] for role, part in parts.items() if role not in ("lower", "upper")]
+    ways = [way for way in (bounds, *alone) if way]
+    rows = {row for way in ways for row in filled_rows([centre, *way])}
+    return tuple(sorted(rows)) if ways else filled_rows([centre])
 
 
 def _scale(centre: Candidate, parts: Mapping[str, Candidate], measured: str) -> tuple[str, str]:

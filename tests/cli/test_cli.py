@@ -155,6 +155,12 @@ def test_every_catalogue_can_be_listed(what, capsys) -> None:
     assert what == "measures" or all(len(line.split()) >= 3 for line in lines)
 
 
+def test_without_a_word_the_lists_are_named(capsys) -> None:
+    assert main(["list"]) == 0
+    said = capsys.readouterr().out
+    assert all(what in said for what in ("measures", "conversions", "adjustments", "presets"))
+
+
 @pytest.mark.parametrize("what", ["checks", "models", "plots", "presets"])
 def test_keys_titles_and_sentences_of_a_list_stand_apart(what, capsys) -> None:
     from metadesk.listing import _entries

@@ -94,6 +94,15 @@ def test_bad_input_is_one_sentence_with_its_number(measure, values, words):
     assert got.reasons[0].endswith((".", "percentage?"))
 
 
+def test_any_one_number_that_would_do_is_named():
+    alone = compute("SMD", columns(yi=[0.3])).reasons[0]
+    assert alone.startswith("Missing: ")
+    assert all(f"({role})" in alone for role in ("vi", "sei"))
+    assert " or " in alone
+    with_column = compute("SMD", columns(yi=[0.3, 0.4], vi=[0.1, NA])).reasons[1]
+    assert with_column.endswith("variance (vi).")  # an empty cell of the sheet comes first
+
+
 def test_missing_columns_are_named():
     got = compute("OR", columns(ai=[15, NA], n1i=[100, NA], ci=[NA, NA], n2i=[95, NA]))
     assert got.reasons[0] == "Missing: Events, group 2 (ci)."

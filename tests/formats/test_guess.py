@@ -162,6 +162,19 @@ def test_observed_minus_expected_events_are_recognised():
     assert (found["oe"], found["v"]) == ("O-E", "V")
 
 
+def test_rows_with_an_interval_or_a_standard_error_count_as_told():
+    table = make_table(
+        {
+            "Study": STUDIES,
+            "beta": [0.3, 0.2, 0.5, 0.4],
+            "se_beta": [0.1, 0.2, None, 0.1],
+            "CI_lower_beta": [0.1, None, 0.3, None],
+            "CI_upper_beta": [0.5, None, 0.7, None],
+        }
+    )
+    assert [block.filled for block in guess_roles(table).blocks] == [4]
+
+
 def test_an_estimate_with_its_variance_is_recognised():
     found = roles_of(["yi", "vi"], (PLAIN[0], ERRORS))
     assert (found["yi"], found["vi"]) == ("yi", "vi")

@@ -82,6 +82,18 @@ def test_a_bad_count_is_found(value, code, severity):
     assert problem.column_id == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"events__0": "3"}, "1 number is stored as text and read as a number."),
+        ({"events__0": "3", "events__1": "8"}, "2 numbers are stored as text and read as numbers."),
+    ],
+)
+def test_numbers_as_text_are_counted_in_one_sentence(changes, words):
+    (problem,) = found(TWO_BY_TWO, ROLES_2X2, **changes)
+    assert problem.sentence.endswith(words)
+
+
 @pytest.mark.parametrize("value", [None, "NR", "—", "n/a"])
 def test_a_missing_count_is_no_problem(value):
     assert found(TWO_BY_TWO, ROLES_2X2, events__0=value) == ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from metadesk.errors import SpecProblem
@@ -26,6 +27,26 @@ if TYPE_CHECKING:
     from metadesk.gui.session import Session
 
 
+class OneLine(QLabel):
+    """Words on one line; '…' where the room ends, so that a long line never widens the window."""
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a few letters."""
+        return QSize(8 * self.fontMetrics().averageCharWidth(), super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint what fits."""
+        room = self.contentsRect()
+        shown = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, room.width()
+        )
+        side = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        self.style().drawItemText(
+            QPainter(self), room, side, self.palette(), self.isEnabled(), shown,
+            self.foregroundRole(),
+        )  # fmt: skip
+
+
 class Banner(QFrame):
     """Says what was recognised; lets the person confirm the guesses or go to what is missing."""
 
@@ -37,7 +58,7 @@ class Banner(QFrame):
         self.setObjectName("sheet_banner")
         self._session = session
         self._dismissed = False
-        self.label = QLabel(self)
+        self.label = OneLine(self)
         self.label.setObjectName("banner_text")
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.blocks = self._button("banner_blocks", self.tr("Another outcome"))

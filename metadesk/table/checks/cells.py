@@ -66,8 +66,13 @@ def number_as_text(look: Look) -> Iterator[Problem]:
             found[column.id] = found.get(column.id, 0) + 1
             names[column.id] = column.name
     for column_id, count in found.items():
-        many = "1 number is" if count == 1 else f"{count} numbers are"
-        sentence = f"Column {names[column_id]}: {many} stored as text and read as numbers."
+        one = count == 1
+        many = (
+            "1 number is stored as text and read as a number"
+            if one
+            else (f"{count} numbers are stored as text and read as numbers")
+        )
+        sentence = f"Column {names[column_id]}: {many}."
         yield Problem(None, column_id, "note", sentence, "number_as_text")
 
 

@@ -72,3 +72,13 @@ def test_another_outcome_is_chosen_from_a_menu(pane, session):
     assert session.table.roles["m1i"] == "mi_fu_2"
     session.undo_stack.undo()
     assert session.table.roles["m1i"] == "mi_eot_1"
+
+
+def test_a_long_line_does_not_widen_the_window(pane, session):
+    name = "Age in years, as a median with its quartiles or a mean with its standard deviation " * 3
+    cells = ["50 [36.2-64.5]", "57 [51-60]", "55 [50-61]", "49 [40-55]", "61 [58-66]"]
+    session.open_table(make_table({"Study": list("abcde"), name: cells}, {"Study": "study"}))
+    words = pane.banner.label
+    assert name.strip() in words.text()
+    assert words.minimumSizeHint().width() < words.sizeHint().width() / 4
+    assert name.strip() in words.toolTip()
