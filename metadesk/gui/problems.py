@@ -271,6 +271,7 @@ class ProblemsPanel(QFrame):
         self.list.setAccessibleName(self.tr("Problems in the sheet"))
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setUniformItemSizes(True)
+        self.list.viewport().setAutoFillBackground(False)  # one surface with the other tabs
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setModel(self.model)

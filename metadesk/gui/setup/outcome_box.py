@@ -65,8 +65,7 @@ class OutcomeBox(QWidget):
         with QSignalBlocker(self.rows):
             self.rows.clear()
             for outcome, count in outcomes.rows.items():
-                words = self.tr("{0} (1 row)") if count == 1 else self.tr("{0} ({1} rows)")
-                self.rows.addItem(words.format(outcome, count), outcome)
+                self.rows.addItem(self._with_rows(outcome, count), outcome)
             self.rows.addItem(self.tr("All together"), ALL)
             self.rows.setCurrentIndex(self.rows.findData(name or ALL))
         there = outcomes.divide or bool(self._session.spec.outcome)
@@ -86,12 +85,16 @@ class OutcomeBox(QWidget):
             self.columns.clear()
             for i, block in enumerate(self._blocks):
                 name = block.name or self.tr("Set {0}").format(i + 1)
-                self.columns.addItem(self.tr("{0} ({1} rows)").format(name, block.filled), i)
+                self.columns.addItem(self._with_rows(name, block.filled), i)
             here = (i for i, block in enumerate(self._blocks) if is_chosen(table, block))
             self.columns.setCurrentIndex(next(here, -1))
         self._columns_label.setVisible(there)
         self.columns.setVisible(there)
         return there
+
+    def _with_rows(self, name: str, count: int) -> str:
+        words = self.tr("{0} (1 row)") if count == 1 else self.tr("{0} ({1} rows)")
+        return words.format(name, count)
 
     def _find_blocks(self) -> tuple[Block, ...]:
         from metadesk.formats.blocks import blocks_in

@@ -133,7 +133,8 @@ class Banner(QFrame):
     def _say(self) -> None:
         table = self._session.table
         sentence = banner_sentence(table, self._session.spec.outcome_meant)
-        self.label.setText(" ".join(filter(None, (sentence, self._of_cells()))))
+        # cells that must be split come first: until then nothing else can be recognised
+        self.label.setText(" ".join(filter(None, (self._of_cells(), sentence))))
         self.label.setToolTip("\n".join((self.label.text(), *role_titles(table))))
 
     def _of_cells(self) -> str:
@@ -157,10 +158,8 @@ class Banner(QFrame):
         found = blocks_of(table)
         found = found if len(found) > 1 else ()
         for i, block in enumerate(found):
-            words = self.tr("{} ({} rows)").format(
-                block.name or self.tr("Set {}").format(i + 1), block.filled
-            )
-            action = menu.addAction(words)
+            name = block.name or self.tr("Set {}").format(i + 1)
+            action = menu.addAction(self._with_rows(name, block.filled))
             action.setCheckable(True)
             action.setChecked(is_chosen(table, block))
             action.triggered.connect(lambda _=False, b=block: self._choose(b, found))
@@ -175,16 +174,17 @@ class Banner(QFrame):
             chosen = chosen_outcome(outcomes, spec.outcome_meant) or ALL
         except SpecProblem:
             chosen = ""
-        lines = {
-            name: self.tr("{} ({} rows)").format(name, count)
-            for name, count in outcomes.rows.items()
-        }
+        lines = {name: self._with_rows(name, count) for name, count in outcomes.rows.items()}
         for name, words in {**lines, ALL: self.tr("All together")}.items():
             action = menu.addAction(words)
             action.setCheckable(True)
             action.setChecked(name == chosen)
             action.triggered.connect(lambda _=False, n=name: self._choose_outcome(n))
         menu.addSeparator()
+
+    def _with_rows(self, name: str, count: int) -> str:
+        words = self.tr("{0} (1 row)") if count == 1 else self.tr("{0} ({1} rows)")
+        return words.format(name, count)
 
     def _choose_outcome(self, name: str) -> None:
         spec = replace(self._session.spec, outcome=name)

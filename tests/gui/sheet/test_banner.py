@@ -82,3 +82,16 @@ def test_a_long_line_does_not_widen_the_window(pane, session):
     assert name.strip() in words.text()
     assert words.minimumSizeHint().width() < words.sizeHint().width() / 4
     assert name.strip() in words.toolTip()
+
+
+def test_cells_to_split_come_first_and_one_row_is_one_row(pane, session):
+    cells = ["50 [36.2-64.5]", "57 [51-60]", "55 [50-61]", "49 [40-55]", "61 [58-66]"]
+    session.open_table(make_table({"Study": list("abcde"), "Age": cells}, {"Study": "study"}))
+    assert pane.banner.label.text().startswith(
+        "'Age' holds several numbers in each cell. 5 studies"
+    )
+    columns = {"s": ["A", "B", "A"], "o": ["Pain", "Pain", "Fever"], "y": [1, 2, 3], "v": [1, 1, 1]}
+    roles = {"s": "study", "o": "outcome", "y": "yi", "v": "vi"}
+    session.open_table(make_table(columns, roles))
+    shown = [action.text() for action in pane.banner.block_menu().actions()]
+    assert shown[:3] == ["Pain (2 rows)", "Fever (1 row)", "All together"]
