@@ -138,6 +138,16 @@ def test_each_treatment_once_cannot_carry_slopes_and_unequal_residuals():
         fit_linear(LinearMixed(random="slope", residual="treatment"), data)
 
 
+def test_a_residual_variance_that_vanishes_ends_the_climb():
+    values = [8, 5, 14, 10, 6, 0, 3, 6, 7, 9, 9, 8]
+    columns = crossover_columns(per_sequence=3) | {"y": [float(v) for v in values]}
+    fit = fit_linear(LinearMixed(residual="treatment"), TrialData.from_columns(columns, CROSSOVER))
+    assert fit.status.converged
+    assert fit.status.iterations < 50
+    assert fit.status.boundary == ("Residual A",)
+    assert fit.statistics.logLik == pytest.approx(-23.0743277, abs=1e-6)
+
+
 def test_yes_no_outcomes_with_each_treatment_once_cannot_carry_slopes():
     data = as_outcome(crossover_columns(), lambda v: float(v > 10.5))
     with pytest.raises(NotEstimable, match="too few for 2 random"):

@@ -19,6 +19,7 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 MOST_STEPS = 200
+TINY = 1e-8  # a decrement that moves no printed figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +183,7 @@ def _newton(
 ) -> tuple[FloatVector, Criterion, bool, int]:
     """Climb in the present chart; the last value names a block that has hit its edge, or is -1."""
     limited: dict[int, int] = {}
+    least, stalled = np.inf, 0
     while climb.steps < climb.most:
         climb.steps += 1
         if climb.steps % 4 == 0:
@@ -197,14 +199,17 @@ def _newton(
             H = H + slope[k] * second
         direction = _direction(H, J.T @ expected @ J, g)
         decrement = float(-g @ direction)
-        if decrement < max(1e-18 * abs(here.value), climb.tolerance):
+        stalled = stalled + 1 if 0.5 * least < decrement < TINY else 0
+        least = min(least, decrement)
+        # beside a variance at its floor rounding keeps the decrement from falling further
+        if decrement < max(1e-18 * abs(here.value), climb.tolerance) or stalled == 3:
             return theta, here, True, -1
         length, blocking = _longest_step(climb, theta, J @ direction)
         if blocking >= 0:
             limited[blocking] = limited.get(blocking, 0) + 1
         moved = _search(climb, theta, here, J, direction, length, decrement)
         if moved is None:
-            return theta, here, decrement < 1e-8, -1
+            return theta, here, decrement < TINY, -1
         theta, here = moved
         if _rests_on_floor(climb, theta):
             theta = theta.copy()
