@@ -16,6 +16,8 @@ SENN = "Senn (2002), Cross-over trials in clinical research"
 ARAUJO = "Araujo, Julious & Senn (2016), PLoS ONE 11, e0167167"
 EMA = "EMA (2010), Guideline on the investigation of bioequivalence"
 SKEWED = 3.0
+FEW_CYCLES = 3
+FEW_PERSONS = 5
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,10 @@ def trial_advice(result: TrialResult) -> tuple[Note, ...]:
             Note("The outcome is whole numbers from zero on. If these are counts, choose counts as "
                  "the kind of outcome.", "note", "T7")
         )  # fmt: skip
-    if result.patient is not None and result.patient.cycles is not None:
-        floor = result.patient.cycles.floor
+    found += _of_counts(result) + _of_series(result)
+    test = (result.patient.cycles or result.patient.free) if result.patient is not None else None
+    if test is not None:
+        floor = test.floor
         if floor > 0.05:
             found.append(
                 Note(f"With so few cycles the randomisation test cannot go below {floor:.3g}; "
@@ -132,6 +136,47 @@ def _of_model(result: TrialResult) -> list[Note]:
                  "intervals are wrong. Give each person a level.", "strong", "T9", DWAN)
         )  # fmt: skip
     return found
+
+
+def _of_counts(result: TrialResult) -> list[Note]:
+    """What the checks of counts and ordered outcomes say."""
+    found: list[Note] = []
+    checks = {q.name: q for q in result.checks}
+    spread, test = checks.get("overdispersion"), checks.get("poisson")
+    wide = spread is not None and spread.value > 1.3 and spread.p < 0.05
+    if wide or (test is not None and test.p < 0.05):
+        found.append(
+            Note("The counts vary more than the model lets them, so its intervals are too narrow. "
+                 "Choose counts that vary more (negative binomial).", "strong", "T10")
+        )  # fmt: skip
+    known = [q for q in result.by_cut if q.interval is not None]
+    apart = [
+        (a, b) for a in known for b in known
+        if a.interval and b.interval and a.interval.upper < b.interval.lower
+    ]  # fmt: skip
+    if apart:
+        found.append(
+            Note("The odds ratios of single cuts lie apart, so one common ratio hides what happens "
+                 "where. Report them beside it.", "caution", "T11")
+        )  # fmt: skip
+    return found
+
+
+def _of_series(result: TrialResult) -> list[Note]:
+    """Whether a series can tell persons' true differences from chance."""
+    series = result.series
+    if series is None:
+        return []
+    persons, counts = len(series.raw.patients), sorted(int(n) for n in series.raw.ni)
+    middle = counts[len(counts) // 2] if counts else 0
+    if persons >= FEW_PERSONS and middle >= FEW_CYCLES:
+        return []
+    what = "cycles" if result.outcome_type == "continuous" else "rows on each treatment"
+    return [
+        Note(f"{persons} persons with mostly {middle} {what} are little to tell true differences "
+             f"between persons from chance; read the SD between persons by its interval.",
+             "caution", "T12", ARAUJO)
+    ]  # fmt: skip
 
 
 def _is_two_by_two(result: TrialResult) -> bool:

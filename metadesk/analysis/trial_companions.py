@@ -31,6 +31,7 @@ from metadesk.models.mixed.two_by_two import ClassicalCrossover
 from metadesk.models.result import Quantity
 from metadesk.numerics.progress import SILENT, Progress
 
+POOLED = "The persons' own effects pooled as studies are: random effects, REML, Hartung–Knapp."
 Ask = tuple[str, str, str, Callable[[], MixedResult]]
 WITHIN = "Compares each person with themselves only; needs no normal distribution of persons."
 
@@ -158,8 +159,7 @@ def series_companions(
                 "pooled",
                 "Meta-analysis of the persons",
                 pooled.pooled,
-                "The persons' own differences pooled as studies are: random effects, REML, "
-                "Hartung–Knapp.",
+                POOLED,
             )
         )
     return tuple(found)
@@ -176,7 +176,12 @@ def generalised_companions(
         f"log rr {pair}": "Ratio of rates in the population.",
     }
     found = [
-        TrialCompanion(key, main.extra[key].title, main.extra[key], sentence)
+        TrialCompanion(
+            key,
+            main.extra[key].title.replace("Marginal log", "Marginal"),
+            main.extra[key],
+            sentence,
+        )
         for key, sentence in words.items()
         if key in main.extra
     ]

@@ -200,6 +200,25 @@ def with_cycles(prepared: PreparedTrial, model: LinearMixed) -> LinearMixed:
     return replace(model, random_terms=(*groups, RandomTerm(f"{r.subject}:{r.cycle}")))
 
 
+def relevant_size(prepared: PreparedTrial, *, as_difference: bool = False) -> float | None:
+    """The smallest effect that matters on the scale of the model: for ratios its logarithm.
+
+    Raises
+    ------
+    SpecProblem
+        If a ratio is asked for and the number given is none.
+    """
+    given = prepared.spec.relevant
+    if given is None or as_difference or not prepared.scale.ratio:
+        return given
+    if given <= 0 or given == 1:
+        raise SpecProblem(
+            f"The effect is a ratio, so the smallest one that matters is a ratio too, such as "
+            f"1.25, not {given:g}."
+        )
+    return abs(math.log(given))
+
+
 def data_of(prepared: PreparedTrial) -> TrialData:
     """The checked rows, which are there unless the sheet has a problem."""
     if prepared.data is None:

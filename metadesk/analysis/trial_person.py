@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from metadesk.analysis.trial_asking import effect_of
-from metadesk.analysis.trial_models import Comparison, as_analysed, wants_trend
+from metadesk.analysis.trial_models import Comparison, as_analysed, relevant_size, wants_trend
 from metadesk.analysis.trial_prepare import PreparedTrial
 from metadesk.analysis.trial_result import EffectScale, TrialResult
 from metadesk.models.mixed import OnePatient, analyse_one_patient
@@ -44,7 +44,7 @@ def analyse_trial_person(
         control=against.reference,
         outcome=kind,
         level=spec.level,
-        relevant=spec.relevant,
+        relevant=relevant_size(prepared, as_difference=kind != "continuous"),
         lower_is_better=spec.lower_is_better,
         washout=spec.washout,
         trend=wants_trend(spec, "one-patient"),

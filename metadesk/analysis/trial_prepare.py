@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -244,7 +245,7 @@ def _marked(rows: tuple[TrialRow, ...], data: TrialData, spec: TrialSpec) -> tup
     if spec.transform == "log" and spec.outcome_type in ("auto", "continuous"):
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.where(values > 0, np.log(np.maximum(values, 1e-300)), math.nan)
-    places = _places(data)
+    places, baselines = _places(data), _baselines(data)
     reasons = {e.row: e.reason for e in data.excluded}
     at = {int(i): k for k, i in enumerate(data.rows)}
     marked = []
@@ -258,6 +259,7 @@ def _marked(rows: tuple[TrialRow, ...], data: TrialData, spec: TrialSpec) -> tup
                     reason="",
                     value=float(values[k]),
                     place=float(places[k]),
+                    baseline=float(baselines[k]),
                     subject=data.subject.levels[data.subject.codes[k]],
                 )
             )
@@ -266,6 +268,14 @@ def _marked(rows: tuple[TrialRow, ...], data: TrialData, spec: TrialSpec) -> tup
         else:
             marked.append(row)
     return tuple(marked)
+
+
+def _baselines(data: TrialData) -> np.ndarray:
+    """The baseline of each row, NaN where there is none or it is not a number."""
+    if data.roles.baseline:
+        with suppress(MetadeskError):
+            return data.numeric(data.roles.baseline)
+    return np.full(len(data), math.nan)
 
 
 def _places(data: TrialData) -> np.ndarray:

@@ -32,7 +32,8 @@ class TrialRow:
     """One row of the sheet: who, when, on what, with which result, and what the model made of it.
 
     ``value`` is the outcome as analysed (the logarithm where that was asked for), ``place`` the
-    position of the period, time or cycle, ``fitted`` includes the person's own level.
+    position of the period, time or cycle, ``fitted`` includes the person's own level, ``baseline``
+    is the covariate measured before.
     """
 
     row_id: int
@@ -51,6 +52,7 @@ class TrialRow:
     empty: bool = False
     fitted: float = math.nan
     residual: float = math.nan
+    baseline: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +156,13 @@ class TrialResult:
 
     @property
     def contrast(self) -> str:
-        """The comparison in words."""
+        """The comparison in words, of a ratio the one over the other."""
+        sign = "/" if self.scale.ratio else "−"
+        return f"{self.active} {sign} {self.reference}" if self.active else ""
+
+    @property
+    def difference(self) -> str:
+        """The comparison of outcomes as analysed, always a difference."""
         return f"{self.active} − {self.reference}" if self.active else ""
 
     @property

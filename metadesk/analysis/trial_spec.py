@@ -130,7 +130,10 @@ class TrialSpec:
         advanced=True,
     )
     patient: str = text("Person", "")
-    relevant: float | None = number("Smallest difference that matters", None, minimum=0.0)
+    relevant: float | None = number(
+        "Smallest difference that matters", None, minimum=0.0,
+        help="Where the effect is a ratio, the smallest ratio, such as 1.25.",
+    )  # fmt: skip
     lower_is_better: bool = flag("Lower values are better", False)
     washout: int = integer(
         "Rows to leave out after a change", 0, minimum=0, maximum=1000,

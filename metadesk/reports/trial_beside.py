@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from metadesk.analysis.trial_result import TrialResult
-from metadesk.document import Cell, Column, Table
+from metadesk.document import Cell, Column, Table, format_value
 from metadesk.models.mixed.two_by_two import CARRYOVER_SENTENCE
 from metadesk.reports.trial_person import person_tables
+from metadesk.reports.trial_prose import natural_ends
 from metadesk.reports.trial_quantities import QUANTITY, number, quantity_row
 
 
@@ -143,8 +144,16 @@ def _series(result: TrialResult) -> list[Table]:
     if s is None:
         return []
     rows = [quantity_row(s.effect), quantity_row(s.between_sd)]
+    ratio = result.scale.ratio
+    ends = s.effect.interval
+    as_ratio = (
+        f"These are logarithms. As a ratio: population "
+        f"{format_value(result.scale.natural(s.effect.value), 'effect')} "
+        f"{natural_ends(result, ends) if ends else ''}, next person "
+        f"{natural_ends(result, s.prediction)}.",
+    )
     headline = Table(
-        "The series: population and persons",
+        f"The series: population and persons{' (logarithms)' if ratio else ''}",
         QUANTITY,
         (
             ("Effect in the population", *rows[0][1:]),
@@ -157,6 +166,7 @@ def _series(result: TrialResult) -> list[Table]:
               if result.pooled is not None else ()),
         ),
         (
+            *(as_ratio if ratio else ()),
             f"That effects do not differ between persons: {s.between_test.method}, "
             f"P = {s.between_test.p:.3g}; with few cycles this test is weak.",
         ),
@@ -167,17 +177,21 @@ def _series(result: TrialResult) -> list[Table]:
 
 def persons_table(result: TrialResult) -> Table:
     """Each person's effect, shrunken and raw."""
-    s = result.series
+    s, ratio = result.series, result.scale.ratio
     assert s is not None
     columns = [
         Column("person", "Person"),
-        Column("n", "Cycles", "count"),
-        Column("raw", "Own difference", "effect", 3),
+        Column(
+            "n", "Cycles" if result.outcome_type == "continuous" else "Rows a treatment", "count"
+        ),
+        Column("raw", "Own log ratio" if ratio else "Own difference", "effect", 3),
         Column("raw_se", "SE", "se"),
-        Column("effect", "Shrunken effect", "effect", 3),
+        Column("effect", "Shrunken log ratio" if ratio else "Shrunken effect", "effect", 3),
         Column("se", "SE of prediction", "se"),
         Column("own", "Weight of own data", "number", 2),
     ]
+    if ratio:
+        columns.append(Column("ratio", "Shrunken ratio", "effect", 3))
     if s.exceeds is not None:
         columns.append(Column("exceeds", "P(relevant benefit)", "number", 2))
     raw = {
@@ -189,6 +203,8 @@ def persons_table(result: TrialResult) -> Table:
         n, y, se = raw.get(name, (None, None, None))
         cells: list[Cell] = [name, n, y, se, float(s.individual.estimate[i])]
         cells += [float(s.individual.se[i]), float(s.individual.shrinkage[i])]
+        if ratio:
+            cells.append(result.scale.natural(float(s.individual.estimate[i])))
         if s.exceeds is not None:
             cells.append(float(s.exceeds[i]))
         rows.append(tuple(cells))

@@ -6,10 +6,12 @@ trials (CENT, Vohra et al. 2015) in words of our own; the statements themselves 
 
 from __future__ import annotations
 
+import math
+
 from metadesk.analysis.trial_result import TrialResult
 from metadesk.document import Cell, Column, Table
 from metadesk.document.numbers import format_value
-from metadesk.reports.trial_prose import effect_text, trial_methods
+from metadesk.reports.trial_prose import effect_text, spread_in_words, trial_methods
 
 TO_FILL = "To be written by you."
 CROSSOVER_SOURCE = (
@@ -51,7 +53,7 @@ def _crossover(result: TrialResult) -> list[Item]:
          trial_methods(result)),
         ("Persons by sequence and period, and losses with the period in which they occurred",
          _flow(result)),
-        ("Baseline data by sequence and period", TO_FILL),
+        ("Baseline data by sequence and period", _baseline(result)),
         ("Numbers analysed", _numbers(result)),
         ("Result for each treatment and period", _means(result)),
         ("Treatment contrast with an interval that respects the pairing", _effect(result)),
@@ -81,21 +83,16 @@ def _n_of_1(result: TrialResult) -> list[Item]:
          f"The sheet 'Rows' lists {len([r for r in result.rows if not r.empty])} rows."),
         ("Result for the person" if one else "Result in the population", _effect(result)),
     ]  # fmt: skip
-    if one and result.patient is not None and result.patient.cycles is not None:
-        cycles = result.patient.cycles
+    test = (result.patient.cycles or result.patient.free) if one and result.patient else None
+    if test is not None:
         items.append(
             ("Randomisation test with the smallest P value possible",
-             f"P = {cycles.p_random:.3g}; smallest possible {cycles.floor:.3g}.")
+             f"P = {test.p_random:.3g}; smallest possible {test.floor:.3g}.")
         )  # fmt: skip
     if result.series is not None:
-        spread = format_value(result.series.between_sd.value, "effect")
-        low, high = (
-            format_value(v, "effect")
-            for v in (result.series.prediction.lower, result.series.prediction.upper)
-        )
         items.append(
             ("How effects differ between persons, and what to expect in the next one",
-             f"SD between persons {spread}; prediction interval {low} to {high}.")
+             f"{'; '.join(spread_in_words(result, result.series))}.")
         )  # fmt: skip
         items.append(("Result of each person", "The sheet 'Subjects' lists every person."))
     return [*items, ("Harms by treatment and period", TO_FILL), ("Decision that followed", TO_FILL)]
@@ -136,6 +133,21 @@ def _means(result: TrialResult) -> str:
         f"{t} in period {p}: mean {format_value(sum(v) / len(v))} (n = {len(v)})"
         for (t, p), v in sorted(groups.items())
         if p
+    ]
+    return "; ".join(parts[:24]) + "." if parts else TO_FILL
+
+
+def _baseline(result: TrialResult) -> str:
+    """Mean baseline of each sequence and period, where a column of baselines is marked."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for row in result.used:
+        if not math.isnan(row.baseline):
+            groups.setdefault((row.sequence, row.period), []).append(row.baseline)
+    parts = [
+        f"{' '.join(w for w in (f'sequence {s}' if s else '', f'period {p}' if p else '') if w)}: "
+        f"mean {format_value(sum(v) / len(v))} (n = {len(v)})"
+        for (s, p), v in sorted(groups.items())
+        if s or p
     ]
     return "; ".join(parts[:24]) + "." if parts else TO_FILL
 

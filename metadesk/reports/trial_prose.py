@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from metadesk.analysis.trial_result import TrialResult
 from metadesk.analysis.trial_spec import DF, RESIDUAL
 from metadesk.document import format_value
 from metadesk.document.numbers import interval_text, p_phrase
 from metadesk.document.words import inside
+from metadesk.models.mixed.patient_series import SeriesResult
 from metadesk.models.result import Interval, Quantity
 
 
@@ -23,17 +26,47 @@ def trial_sentence(result: TrialResult) -> str:
         head = f"{design[:1].upper()}{design[1:]}; {len(result.used)} rows"
     words = f"{head}: {result.scale.title.lower()} {result.contrast} {effect_text(result, effect)}"
     parts = [words]
-    if result.patient is not None and result.patient.cycles is not None:
-        cycles = result.patient.cycles
+    patient = result.patient
+    test = (patient.cycles or patient.free) if patient is not None else None
+    if test is not None:
         parts.append(
-            f"randomisation test {p_phrase(cycles.p_random)} (smallest possible {cycles.floor:.3g})"
+            f"randomisation test {p_phrase(test.p_random)} (smallest possible {test.floor:.3g})"
         )
+    if patient is not None:
+        parts += chances_in_words(result, patient.probability)
     if result.series is not None:
         series = result.series
-        spread = format_value(series.between_sd.value, "effect")
-        parts.append(f"SD of the effect between persons {spread}")
-        parts.append(f"prediction interval {_ends(result, series.prediction)}")
+        parts += spread_in_words(result, series)
     return "; ".join(parts) + "."
+
+
+def spread_in_words(result: TrialResult, series: SeriesResult) -> list[str]:
+    """How effects differ between persons, and what to expect in the next one."""
+    spread = format_value(series.between_sd.value, "effect")
+    of = "logarithm of the effect" if result.scale.ratio else "effect"
+    ends = natural_ends(result, series.prediction)
+    return [f"SD of the {of} between persons {spread}", f"prediction interval {ends}"]
+
+
+WORDS = ((0.95, "very probable"), (0.8, "probable"), (0.2, "open"), (0.05, "improbable"))
+
+
+def chances_in_words(result: TrialResult, chances: Mapping[str, float]) -> list[str]:
+    """How probable it is that the treatment helps this person, and enough to matter."""
+    said = []
+    direction = "lower" if result.spec.lower_is_better else "higher"
+    if "benefit" in chances:
+        p = chances["benefit"]
+        said.append(f"that {result.active} gives {direction} values in this person is {_chance(p)}")
+    if "relevant" in chances:
+        p = chances["relevant"]
+        said.append(f"that it does so by at least {result.spec.relevant:g} is {_chance(p)}")
+    return said
+
+
+def _chance(p: float) -> str:
+    words = next((word for limit, word in WORDS if p >= limit), "very improbable")
+    return f"{words} ({p:.2f})"
 
 
 def effect_text(result: TrialResult, q: Quantity) -> str:
@@ -42,10 +75,11 @@ def effect_text(result: TrialResult, q: Quantity) -> str:
     if q.interval is None:
         return f"{shown}, {p_phrase(q.p)}"
     level = f"{100 * q.interval.level:g}% CI"
-    return f"{shown} {level} {_ends(result, q.interval)}, {p_phrase(q.p)}"
+    return f"{shown} {level} {natural_ends(result, q.interval)}, {p_phrase(q.p)}"
 
 
-def _ends(result: TrialResult, interval: Interval) -> str:
+def natural_ends(result: TrialResult, interval: Interval) -> str:
+    """The ends of an interval on the scale of a reader."""
     natural = result.scale.natural
     lower, upper = sorted((natural(interval.lower), natural(interval.upper)))
     return interval_text(lower, upper)
@@ -99,10 +133,17 @@ def _one_person(result: TrialResult) -> list[str]:
     if patient is None:
         return []
     sentences = []
+    if patient.free is not None:
+        sentences.append(
+            f"The periods of one person were compared by the difference {result.difference} with a "
+            f"randomisation test over all orders of the periods."
+        )
+    if patient.outcome is not None and patient.outcome.main is not None:
+        sentences.append(f"The ratio is from this analysis: {patient.outcome.main.label}.")
     if patient.cycles is not None:
         sentences.append(
             f"The {len(patient.cycles.differences)} cycles of one person were compared by the "
-            f"difference {result.contrast} in each cycle, with a t test and a randomisation test "
+            f"difference {result.difference} in each cycle, with a t test and a randomisation test "
             f"over all orders of the pairs."
         )
     if "ar1" in patient.fits:

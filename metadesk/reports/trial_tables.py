@@ -87,7 +87,8 @@ def effect_table(result: TrialResult) -> Table:
         tuple(columns),
         tuple(rows),
         (
-            f"{result.active} minus {result.reference}, outcome {result.roles.outcome}; the first "
+            f"{result.active} {'over' if result.scale.ratio else 'minus'} {result.reference}, "
+            f"outcome {result.roles.outcome}; the first "
             f"line is the analysis, the others stand beside it for comparison.",
             *remarks,
         ),

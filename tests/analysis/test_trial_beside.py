@@ -10,9 +10,11 @@ import pytest
 
 from metadesk.analysis.engine import run
 from metadesk.analysis.trial_spec import TrialSpec
+from metadesk.errors import DataProblem
 from metadesk.formats import read_sheet
 from metadesk.models.mixed import LinearMixed, Roles, TrialData, fit_linear
 from metadesk.models.mixed.linear.weight import share_of_the_others
+from metadesk.reports.trial_outline import outline
 from metadesk.reports.trial_tables import trial_tables
 from metadesk.table import make_table
 
@@ -227,3 +229,25 @@ def test_words_of_one_person_are_ordered_categories():
     result = run(TrialSpec(outcome_type="ordinal", active="B", reference="A"), one_person(y))
     assert result.effect is not None
     assert result.scale.key == "cumulative"
+
+
+def test_a_yes_or_no_series_has_persons_a_spread_and_their_meta_analysis():
+    result = analysed("sim_bnof1", design="series", relevant=1.25)
+    assert result.outcome_type == "binary"
+    assert result.series.between_sd.value == pytest.approx(0.6844, abs=1e-3)
+    assert "pooled" in {c.key for c in result.companions}
+    first = table_of(result, "persons").rows[0]
+    assert math.log(first[7]) == pytest.approx(first[4])
+    assert "next person [0.60, 10.01]" in table_of(result, "series").notes[0]
+    told = " ".join(str(c) for row in outline(result).rows for c in row)
+    assert "prediction interval [0.60, 10.01]" in told
+    assert "B / A: 2.46" in told
+
+
+def test_the_smallest_ratio_that_matters_is_a_ratio():
+    with pytest.raises(DataProblem, match=r"is a ratio too, such as 1\.25, not 1"):
+        analysed("sim_bnof1", design="series", relevant=1.0)
+    small = analysed("sim_bnof1", design="series", relevant=1.1).series.exceeds
+    turned = analysed("sim_bnof1", design="series", relevant=1 / 1.1).series.exceeds
+    assert small == pytest.approx(turned)
+    assert (analysed("sim_bnof1", design="series", relevant=2.0).series.exceeds < small).all()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from metadesk.analysis.engine import run
 from metadesk.analysis.trial_spec import TrialSpec
-from metadesk.figure import Dot, svg_text
+from metadesk.figure import Dot, Line, svg_text
 from metadesk.formats import read_sheet
 from metadesk.plots import PLOTS
 from metadesk.resources import example
@@ -73,6 +74,17 @@ def test_the_population_and_every_person_stand_in_the_forest():
     assert drawn.hit_of("subject:768") is not None
     assert drawn.marks_of("pooled")
     assert drawn.marks_of("prediction")
+
+
+def test_ratios_of_persons_stand_on_a_logarithmic_axis_with_one_under_no_effect():
+    file = Path(__file__).parents[1] / "reference" / "trials" / "data" / "sim_bnof1.csv"
+    found = run(TrialSpec(design="series", companions=False), read_sheet(file))
+    drawn = page("persons-forest", found)
+    words = {m.text: m for m in drawn.marks if hasattr(m, "text")}
+    assert "2.46 [1.62, 3.72]" in words
+    upright = [m.x1 for m in drawn.marks if isinstance(m, Line) and m.x1 == m.x2 and not m.dash]
+    assert words["1"].x == pytest.approx(upright[0])
+    assert words["10"].x - words["1"].x == pytest.approx(words["100"].x - words["10"].x, rel=0.01)
 
 
 def test_title_and_width_are_taken():

@@ -45,7 +45,8 @@ class PatientSummaries:
     """One effect and variance a person, ready for a random-effects meta-analysis.
 
     ``yi`` are the means of the cycle differences, ``vi`` the pooled within-person variance over the
-    number of cycles ``ni``. ``unweighted`` is the t test of the means.
+    number of cycles ``ni``. ``unweighted`` is the t test of the means. For other than measured
+    outcomes they are log ratios with variances of their own; the pooled variance is then NaN.
     """
 
     patients: tuple[str, ...]
@@ -118,11 +119,19 @@ def patient_summaries(
     pooled = squares / df
     yi, ni = np.array(means), np.array(counts, dtype=np.int64)
     return PatientSummaries(
-        tuple(patients), yi, pooled / ni, ni, pooled, df, _unweighted(yi, level), tuple(left_out)
+        tuple(patients),
+        yi,
+        pooled / ni,
+        ni,
+        pooled,
+        df,
+        unweighted_mean(yi, level),
+        tuple(left_out),
     )
 
 
-def _unweighted(yi: FloatVector, level: float) -> Quantity:
+def unweighted_mean(yi: FloatVector, level: float) -> Quantity:
+    """The mean of the persons' own effects with its t test."""
     k = len(yi)
     if k < 2:
         return Quantity("unweighted", "Mean of the persons' means", float(yi[0]), "one person")
@@ -228,7 +237,7 @@ def _by_person(data: TrialData, active: str, control: str, level: float) -> Pati
     means = np.array(yi)
     return PatientSummaries(
         tuple(patients), means, np.array(vi), np.array(ni, dtype=np.int64), squares / df, df,
-        _unweighted(means, level), tuple(left_out),
+        unweighted_mean(means, level), tuple(left_out),
     )  # fmt: skip
 
 

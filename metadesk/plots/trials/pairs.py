@@ -115,7 +115,7 @@ def draw_periods(result: TrialResult, options: TrialFigure) -> Page:
 
 def draw_differences(result: TrialResult, options: TrialFigure) -> Page:
     """Draw differences between treatments against their means."""
-    sheet, top = start(result, options, f"Differences {result.contrast}")
+    sheet, top = start(result, options, f"Differences {result.difference}")
     pairs = treatment_pairs(result)
     sequences = ordered([p.sequence for p in pairs])
     colours = colours_of(sequences)
@@ -128,7 +128,7 @@ def draw_differences(result: TrialResult, options: TrialFigure) -> Page:
         span([(p.first + p.second) / 2 for p in pairs]),
         span(gaps, zero=True),
         x_title="Mean of both treatments",
-        y_title=f"{outcome_title(result)}: {result.contrast}",
+        y_title=f"{outcome_title(result)}: {result.difference}",
     )
     zero, mean = panel.py(0.0), panel.py(sum(gaps) / len(gaps))
     right = panel.left + panel.width
@@ -140,7 +140,7 @@ def draw_differences(result: TrialResult, options: TrialFigure) -> Page:
         sheet.marks.append(Dot(x, y, 2.6, colours[p.sequence], id=f"row:{p.row_id}"))
         sheet.touch(f"row:{p.row_id}", x, y, f"{p.subject}: {gap:.4g}")
     sheet.height = panel.bottom + 32
-    return sheet.page(f"Differences {result.contrast}", "One dot a person.")
+    return sheet.page(f"Differences {result.difference}", "One dot a person.")
 
 
 PERIODS_SCATTER = Plot(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from metadesk.analysis.trial_result import TrialResult
+from metadesk.analysis.trial_result import EffectScale, TrialResult
 from metadesk.document import format_value
 from metadesk.document.numbers import interval_text
 from metadesk.figure import Axis, Dot, Hit, Line, Page, Poly, Rect, make_axis
@@ -65,7 +65,8 @@ def draw_caterpillar(result: TrialResult, options: TrialFigure) -> Page:
     low, high = span(
         [v for p in people for v in (p.effect - z * p.se, p.effect + z * p.se, p.raw)], zero=True
     )
-    rows = Rows(sheet, top + 6, _names_width(people), sheet.width - 20, low, high, len(people))
+    rows = Rows(sheet, top + 6, _names_width(people), sheet.width - 20, (low, high), len(people),
+                result.scale)  # fmt: skip
     rows.band(s.prediction, "#eef2f8")
     rows.line(0.0, STYLE.rule, ())
     rows.line(s.effect.value, STYLE.diamond, (4, 2))
@@ -78,8 +79,9 @@ def draw_caterpillar(result: TrialResult, options: TrialFigure) -> Page:
         if not math.isnan(p.raw):
             sheet.marks.append(Dot(rows.x(p.raw), y, 2.4, "#ffffff", STYLE.muted, 0.9))
         sheet.marks.append(Dot(rows.x(p.effect), y, 2.8, STYLE.square, id=f"subject:{p.name}"))
-    bottom = rows.axis(result.contrast)
-    note = "Filled: shrunken, with prediction interval. Rings: own difference. "
+    bottom = rows.axis(f"{result.scale.title}, {result.contrast}")
+    own = "ratio" if result.scale.ratio else "difference"
+    note = f"Filled: shrunken, with prediction interval. Rings: own {own}. "
     sheet.write(10, bottom + 14, note + "Band: where the effect of the next person is expected.",
                 size=SMALL, colour=STYLE.muted)  # fmt: skip
     sheet.height = bottom + 24
@@ -98,11 +100,13 @@ def draw_forest(result: TrialResult, options: TrialFigure) -> Page:
     low, high = span([*ends, s.prediction.lower, s.prediction.upper], zero=True)
     count = len(people) + 2
     numbers = 112.0
-    rows = Rows(sheet, top + 18, _names_width(people), sheet.width - 20 - numbers, low, high, count)
+    rows = Rows(sheet, top + 18, _names_width(people), sheet.width - 20 - numbers, (low, high),
+                count, result.scale)  # fmt: skip
     sheet.write(10, top + 10, "Person", bold=True)
     level = f"{100 * result.spec.level:g}%"
     right = sheet.width - 12
-    sheet.write(right, top + 10, f"Own difference [{level} CI]", bold=True, anchor="end")
+    own = "ratio" if result.scale.ratio else "difference"
+    sheet.write(right, top + 10, f"Own {own} [{level} CI]", bold=True, anchor="end")
     rows.line(0.0, STYLE.rule, ())
     rows.line(s.effect.value, STYLE.pooled_line, (3, 3))
     most = max((1 / p.raw_se for p in people if p.raw_se > 0), default=1.0)
@@ -119,9 +123,9 @@ def draw_forest(result: TrialResult, options: TrialFigure) -> Page:
             Rect(rows.x(p.raw) - half, y - half, 2 * half, 2 * half, STYLE.square,
                  STYLE.square_edge, 0.5, f"subject:{p.name}"),
         ]  # fmt: skip
-        _numbers(sheet, right, y, p.raw, a, b)
+        _numbers(rows, right, y, (p.raw, a, b))
     _population(sheet, rows, s.effect.value, s.effect.interval, s.prediction, right, len(people))
-    bottom = rows.axis(result.contrast)
+    bottom = rows.axis(f"{result.scale.title}, {result.contrast}")
     sheet.height = bottom + 12
     return sheet.page("Persons and population", "Own differences, population and prediction.")
 
@@ -137,23 +141,24 @@ def _population(
         (rows.x(value), y + 5),
     )  # fmt: skip
     sheet.marks.append(Poly(points, STYLE.diamond, STYLE.diamond_edge, 0.5, True, "pooled"))
-    _numbers(sheet, right, y, value, ends.lower, ends.upper, bold=True)
+    _numbers(rows, right, y, (value, ends.lower, ends.upper), bold=True)
     y = rows.y(at + 1)
     sheet.write(10, y + 2.8, "Next person (prediction)", colour=STYLE.prediction)
     sheet.marks.append(
         Line(rows.x(prediction.lower), y, rows.x(prediction.upper), y, STYLE.prediction, 2.4,
              (), "prediction")
     )  # fmt: skip
-    shown = interval_text(prediction.lower, prediction.upper)
+    natural = rows.kind.natural
+    shown = interval_text(natural(prediction.lower), natural(prediction.upper))
     sheet.write(right, y + 2.8, shown, anchor="end", colour=STYLE.prediction)
 
 
 def _numbers(
-    sheet: Sheet, right: float, y: float, value: float, low: float, high: float, *,
-    bold: bool = False,
-) -> None:  # fmt: skip
+    rows: Rows, right: float, y: float, values: tuple[float, float, float], *, bold: bool = False
+) -> None:
+    value, low, high = (rows.kind.natural(v) for v in values)
     words = f"{format_value(value, 'effect')} {interval_text(low, high)}"
-    sheet.write(right, y + 2.8, words, anchor="end", bold=bold)
+    rows.sheet.write(right, y + 2.8, words, anchor="end", bold=bold)
 
 
 def _names_width(people: list[Person]) -> float:
@@ -165,17 +170,19 @@ class Rows:
     """Rows under each other with one horizontal axis."""
 
     def __init__(
-        self, sheet: Sheet, top: float, left: float, right: float, low: float, high: float,
-        count: int,
+        self, sheet: Sheet, top: float, left: float, right: float, ends: tuple[float, float],
+        count: int, kind: EffectScale,
     ) -> None:  # fmt: skip
         self.sheet, self.top, self.left, self.right, self.count = sheet, top, left, right, count
+        self.kind = kind
+        low, high = (kind.natural(v) for v in ends)
         self.scale: Axis = make_axis(
-            low, high, log=False, width=right - left, size=SMALL, snap=False
+            low, high, log=kind.ratio, width=right - left, size=SMALL, snap=False
         )
 
     def x(self, value: float) -> float:
-        """Where a value falls, at the edge if it is outside."""
-        share = min(1.0, max(0.0, self.scale.share(value)))
+        """Where a value of the analysis falls, at the edge if it is outside."""
+        share = min(1.0, max(0.0, self.scale.share(self.kind.natural(value))))
         return self.left + share * (self.right - self.left)
 
     def y(self, row: int) -> float:
@@ -190,7 +197,8 @@ class Rows:
     def name(self, row: int, person: Person) -> None:
         """Write a person's name and make the row answer to the pointer."""
         self.sheet.write(10, self.y(row) + 2.8, person.name, id=f"subject:{person.name}")
-        tip = f"{person.name}: shrunken {person.effect:.3g}, own {person.raw:.3g}"
+        effect, own = (self.kind.natural(v) for v in (person.effect, person.raw))
+        tip = f"{person.name}: shrunken {effect:.3g}, own {own:.3g}"
         self.sheet.hits.append(
             Hit(f"subject:{person.name}", 0, self.y(row) - ROW / 2, self.sheet.width, ROW, tip)
         )
@@ -210,7 +218,7 @@ class Rows:
         at = self.bottom
         self.sheet.marks.append(Line(self.left, at, self.right, at, STYLE.rule, 0.75))
         for tick in self.scale.ticks:
-            x = self.x(tick.value)
+            x = self.left + self.scale.share(tick.value) * (self.right - self.left)
             self.sheet.marks.append(Line(x, at, x, at + 3, STYLE.rule, 0.75))
             self.sheet.write(x, at + 11, tick.label, size=SMALL, colour=STYLE.muted,
                              anchor="middle")  # fmt: skip
