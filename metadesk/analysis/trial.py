@@ -16,13 +16,14 @@ from metadesk.analysis.trial_crossover import analyse_crossover
 from metadesk.analysis.trial_models import comparison, data_of, random_choice, wants_trend
 from metadesk.analysis.trial_person import analyse_trial_person
 from metadesk.analysis.trial_prepare import PreparedTrial
-from metadesk.analysis.trial_result import TrialResult, TrialRow
+from metadesk.analysis.trial_result import WORD_ORDER, TrialResult, TrialRow
 from metadesk.analysis.trial_series import analyse_trial_series
 from metadesk.analysis.trial_settings import trial_settings
 from metadesk.document import Note
 from metadesk.errors import DataProblem, MetadeskError
 from metadesk.models.mixed import MixedResult
 from metadesk.numerics.progress import SILENT, Progress
+from metadesk.table import number_in
 
 WAYS = {
     "one-patient": analyse_trial_person,
@@ -88,7 +89,7 @@ def _analysed(blank: TrialResult, prepared: PreparedTrial, progress: Progress) -
     progress.step(0.1, "Fitting the model")
     result = WAYS[analysis](started, prepared, against, progress)
     design = prepared.design.notes if prepared.design else ()
-    notes = _distinct((*result.notes, *design, *_left_out_note(result)))
+    notes = _distinct((*_word_order(prepared), *result.notes, *design, *_left_out_note(result)))
     return replace(
         result,
         rows=_with_fit(result.rows, result.main),
@@ -115,6 +116,19 @@ def _with_fit(rows: tuple[TrialRow, ...], main: MixedResult | None) -> tuple[Tri
         else r
         for i, r in enumerate(rows)
     )
+
+
+def _word_order(prepared: PreparedTrial) -> tuple[Note, ...]:
+    """In which order categories of words were taken, as no program can know it."""
+    if prepared.outcome_type != "ordinal":
+        return ()
+    levels = data_of(prepared).outcome_levels.levels
+    if all(not math.isnan(number_in(w)) for w in levels):
+        return ()
+    return (
+        Note(f"Categories of {prepared.roles.outcome} were taken as {' < '.join(levels)}. If that "
+             f"is not their order, write them as numbers.", "strong", WORD_ORDER),
+    )  # fmt: skip
 
 
 def _left_out_note(result: TrialResult) -> tuple[Note, ...]:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # the models of trial rows are slow to import; plots only rea
 TRIAL_RESULT_VERSION = 1
 
 
+WORD_ORDER = "word-order"  # the note that says in which order categories of words were taken
+
+
 @dataclass(frozen=True)
 class TrialRow:
     """One row of the sheet: who, when, on what, with which result, and what the model made of it.

@@ -2,7 +2,8 @@
 
 A sheet is one of trial rows if the same persons (or one person, over time) meet several treatments.
 Names of columns suggest, the cells decide: a treatment must vary within a person, a sequence must
-not.
+not. Only where person, treatment and plan (sequence, period or cycle) all have their plain names do
+the names decide, so that a sheet with one treatment or equal outcomes is answered as a trial.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ TREATMENTS = (
     "treatment", "trt", "treat", "drug", "formulation", "product", "therapy", "regimen",
     "condition", "intervention", "medication", "arm", "dose",
 )  # fmt: skip
+PLANS = ("sequence", "period", "cycle")
 BASELINES = ("baseline", "base", "pre")
 TRIALS = ("trials", "n", "attempts", "tested")
 RESPONSES = ("outcome", "response", "y", "value", "score", "result", "measurement", "pk", "auc")
@@ -43,9 +45,12 @@ def trial_rows(columns: Sequence[Candidate]) -> dict[str, Candidate]:
     free = list(columns)
     subject = _take_first(free, SUBJECTS, lambda c: True)
     who = _cells(subject) if subject else ["1"] * (len(columns[0].rows) if columns else 0)
-    if len(who) < 4 or (subject is not None and not _repeats(who)):
+    plain = subject is not None and any(_named(c, PLANS) for c in free)
+    if not plain and (len(who) < 4 or (subject is not None and not _repeats(who))):
         return {}
     treatment = _take_first(free, TREATMENTS, lambda c: _is_treatment(_cells(c), who))
+    if treatment is None and plain:
+        treatment = _take_first(free, TREATMENTS[:4], lambda c: True)
     if treatment is None:
         return {}
     found = {"treatment": treatment}
@@ -65,6 +70,8 @@ def trial_rows(columns: Sequence[Candidate]) -> dict[str, Candidate]:
     if subject is None and not found.keys() & {"period", "cycle", "time"}:
         return {}
     response = _response(free, who)
+    if response is None and plain:
+        response = _take_first(list(free), RESPONSES, lambda c: True)
     if response is None and "time" in found and "period" in found:
         response = found.pop("time")  # a trial of how long something takes
         free.append(response)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from metadesk.analysis.trial_result import TrialResult
+from metadesk.analysis.trial_result import WORD_ORDER, TrialResult
 from metadesk.analysis.trial_spec import DF, RESIDUAL
 from metadesk.document import format_value
 from metadesk.document.numbers import interval_text, p_phrase
@@ -37,7 +37,8 @@ def trial_sentence(result: TrialResult) -> str:
     if result.series is not None:
         series = result.series
         parts += spread_in_words(result, series)
-    return "; ".join(parts) + "."
+    order = [note.text for note in result.notes if note.code == WORD_ORDER]
+    return " ".join([f"{'; '.join(parts)}.", *order])
 
 
 def spread_in_words(result: TrialResult, series: SeriesResult) -> list[str]:

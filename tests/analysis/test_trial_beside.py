@@ -15,6 +15,7 @@ from metadesk.formats import read_sheet
 from metadesk.models.mixed import LinearMixed, Roles, TrialData, fit_linear
 from metadesk.models.mixed.linear.weight import share_of_the_others
 from metadesk.reports.trial_outline import outline
+from metadesk.reports.trial_prose import trial_sentence
 from metadesk.reports.trial_tables import trial_tables
 from metadesk.table import make_table
 
@@ -222,6 +223,12 @@ def test_where_no_ratio_is_finite_the_difference_of_proportions_is_reported():
     assert not result.scale.ratio
     assert result.scale.title == "Difference of proportions"
     assert result.effect.value == pytest.approx(result.patient.cycles.mean)
+
+
+def test_the_order_taken_for_words_stands_beside_the_effect():
+    words = ["poor", "fair", "good", "fair", "poor", "good", "poor", "good", "good", "fair"] * 3
+    result = run(TrialSpec(active="B", reference="A"), one_person(words))
+    assert "taken as fair < good < poor" in trial_sentence(result)
 
 
 def test_words_of_one_person_are_ordered_categories():

@@ -259,6 +259,33 @@ def test_rows_of_a_trial_are_recognised():
     }
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Treatment": ["A"] * 4},
+        {"Outcome": [5.0] * 4},
+        {"Outcome": ["good", "fair", "poor", "good"]},
+        {"Subject": [1, 2, 3, 4]},
+    ],
+)
+def test_plain_names_make_rows_of_a_trial_of_what_cannot_be_analysed(changed):
+    columns = {
+        "Subject": [1, 1, 2, 2],
+        "Sequence": ["AB", "AB", "BA", "BA"],
+        "Period": [1, 2, 1, 2],
+        "Treatment": ["A", "B", "B", "A"],
+        "Outcome": [5.0, 6.1, 4.9, 5.5],
+        **changed,
+    }
+    found = guess_roles(make_table(columns)).table.roles
+    assert {"subject", "treatment", "response"} <= found.keys()
+
+
+def test_totals_of_patients_beside_treatments_are_no_rows_of_a_trial():
+    columns = {"Treatment": ["A"] * 4, "Patients": [20, 31, 44, 18], "Events": [2, 3, 5, 1]}
+    assert "subject" not in guess_roles(make_table(columns)).table.roles
+
+
 def test_study_and_year_are_told_from_numbers():
     table = make_table(
         {"trial": [1, 2], "author": ["Aronson", "Hart"], "year": [1948, 1977], "ablat": [44, 52]}

@@ -23,6 +23,12 @@ def test_a_clean_sheet_of_trial_rows_has_no_problem():
     assert validate(sheet()) == ()
 
 
+def test_an_outcome_of_words_throughout_is_no_text_in_numbers():
+    assert validate(sheet(y=["poor", "good", "fair", "good"])) == ()
+    mixed = validate(sheet(y=[1.0, "good", 3.0, 1.5]))
+    assert any("'good' is not a number" in p.sentence for p in mixed)
+
+
 @pytest.mark.parametrize(
     ("changed", "code", "row", "words"),
     [

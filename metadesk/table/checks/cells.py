@@ -91,12 +91,20 @@ def number_assumed(look: Look) -> Iterator[Problem]:
 def _texts(look: Look) -> Iterator[tuple[TableColumn, int, str]]:
     """All text cells in columns that must hold numbers."""
     for column in look.columns():
-        if column.role is None or not ROLES[column.role].numeric:
+        if column.role is None or not ROLES[column.role].numeric or _categories(look, column):
             continue
         for row in look.rows:
             value = column.cells[row]
             if isinstance(value, str) and not is_missing(value):
                 yield column, row, value.strip()
+
+
+def _categories(look: Look, column: TableColumn) -> bool:
+    """Whether an outcome is words throughout, which are analysed as ordered categories."""
+    if column.role != "response":
+        return False
+    cells = [column.cells[row] for row in look.rows if not is_missing(column.cells[row])]
+    return bool(cells) and all(isinstance(c, str) and parse_number(c) is None for c in cells)
 
 
 def _in_cell(

@@ -11,15 +11,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from metadesk.errors import NotEstimable
 from metadesk.models.mixed.generalised.climb import Peak, newton
 from metadesk.models.mixed.terms import independent_columns
-from metadesk.numerics.tails import chi2_sf
+from metadesk.numerics.tails import chi2_quantile, chi2_sf
 from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 MOST_ARRANGEMENTS = 200_000
+FARTHEST = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,7 @@ class Conditional:
     loglik: float
     n_strata: int
     penalised: bool
+    likelihood: ConditionalLikelihood
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,15 +298,49 @@ def fit_conditional(
         null = _climbed(likelihood, penalise, [i for i in everything if i != j])
         p[j] = float(chi2_sf(max(0.0, 2 * (peak.value - null.value)), 1))
     n = len(likelihood.times)
-    return Conditional(names, peak.par, se, p, peak.value, n, penalise)
+    return Conditional(names, peak.par, se, p, peak.value, n, penalise, likelihood)
 
 
-def _climbed(likelihood: ConditionalLikelihood, penalise: bool, free: list[int]) -> Peak:
-    """Largest (penalised) likelihood with the other coefficients at zero."""
+def profile_ends(
+    likelihood: ConditionalLikelihood, found: Conditional, level: float
+) -> tuple[FloatVector, FloatVector]:
+    """Where the likelihood with one coefficient held has fallen by half a chi-square quantile.
+
+    These intervals agree with the likelihood-ratio P values; an end farther than 30 from
+    the estimate is infinite. Heinze & Schemper (2002), section 2.4.
+    """
+    drop = 0.5 * chi2_quantile(level, 1)
+    size = len(found.b)
+
+    def above(j: int, value: float) -> float:
+        held = np.zeros(size)
+        held[j] = value
+        rest = [i for i in range(size) if i != j]
+        return _climbed(likelihood, found.penalised, rest, held).value - found.loglik + drop
+
+    def end(j: int, sign: float) -> float:
+        step = 1.0
+        while above(j, found.b[j] + sign * step) > 0:
+            step *= 1.5
+            if step > FARTHEST:
+                return sign * math.inf
+        return float(optimize.brentq(lambda t: above(j, t), found.b[j], found.b[j] + sign * step))
+
+    lower, upper = (np.array([end(j, sign) for j in range(size)]) for sign in (-1.0, 1.0))
+    return lower, upper
+
+
+def _climbed(
+    likelihood: ConditionalLikelihood,
+    penalise: bool,
+    free: list[int],
+    others: FloatVector | None = None,
+) -> Peak:
+    """Largest (penalised) likelihood with the other coefficients held, at zero if not said."""
     size = likelihood.items.shape[1]
 
     def full(b: FloatVector) -> FloatVector:
-        found = np.zeros(size)
+        found = np.zeros(size) if others is None else others.copy()
         found[free] = b
         return found
 

@@ -16,6 +16,7 @@ from metadesk.models.mixed.generalised.conditional import (
     ConditionalLikelihood,
     conditional_counts,
     conditional_logistic,
+    profile_ends,
 )
 from metadesk.models.mixed.generalised.exact import ExactDistribution
 from metadesk.models.mixed.generalised.families import Binomial, NegativeBinomial, Poisson
@@ -44,15 +45,19 @@ def without_finite_estimate(
     family = problem.family
     if not isinstance(family, Binomial | Poisson | NegativeBinomial):
         way = "Leave the term out, or" if words else "Choose fewer random effects, or"
-        raise NotEstimable(f"{message} {way} compare the arms with an exact test.")
+        raise NotEstimable(
+            f"{message} {way} compare the arms with an exact test: of two categories written as 0 "
+            f"and 1 it is made here."
+        )
     try:
         firth, what = _penalised(problem)
     except NotEstimable as reason:
         raise NotEstimable(f"{message} {reason}") from reason
     notes.append(
         Note(
-            "Shown instead: Firth-penalised estimates within persons with penalised-likelihood P "
-            f"values ({firth.n_strata} persons {what} contribute), and exact conditional P values.",
+            "Shown instead: Firth-penalised estimates within persons with P values and intervals "
+            f"from their likelihood ({firth.n_strata} persons {what} contribute), and exact "
+            f"conditional P values.",
             "caution",
             "firth",
         )
@@ -64,8 +69,8 @@ def without_finite_estimate(
     )  # fmt: skip
     coefficients = Coefficients(
         table.names, table.estimate, table.se, table.statistic, table.df, firth.pval,
-        table.ci_lb, table.ci_ub, np.diag(table.se**2), spec.level,
-        "penalised likelihood ratio (Wald interval)",
+        *profile_ends(firth.likelihood, firth, spec.level), np.diag(table.se**2), spec.level,
+        "penalised likelihood ratio and profile interval",
     )  # fmt: skip
     kind = "logistic" if isinstance(family, Binomial) else "Poisson"
     return MixedResult(

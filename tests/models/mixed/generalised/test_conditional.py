@@ -21,8 +21,10 @@ from metadesk.models.mixed.generalised.conditional import (
     ConditionalLikelihood,
     conditional_counts,
     conditional_logistic,
+    profile_ends,
 )
 from metadesk.models.mixed.generalised.exact import ExactDistribution
+from metadesk.numerics.tails import chi2_quantile
 
 
 def test_successes_out_of_several_trials_are_as_many_single_rows():
@@ -99,6 +101,26 @@ def test_exact_test_under_separation_is_mainland_and_garts():
     assert fit.separated
     exact = analyse_binary_two_by_two(data, "B", "A").mainland_gart.p_exact
     assert fit.extra["exact treatment[B]"].p == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_penalised_intervals_end_where_the_penalised_likelihood_has_dropped(level):
+    fit = fit_generalised(GeneralisedMixed(level=level), separated())
+    effect = fit.coefficients.at("treatment[B]")
+    assert (effect.interval.lower > 0 or effect.interval.upper < 0) == (effect.p < 1 - level)
+    # one coefficient: two likelihoods of 8 discordant pairs, all for one side, with Jeffreys' prior
+    X, person = np.tile([[0.0], [1.0]], (8, 1)), np.repeat(np.arange(8), 2)
+    alone = conditional_logistic(X, X[:, 0], person, ("x",), penalise=True)
+    lower, upper = profile_ends(alone.likelihood, alone, level)
+
+    def value(b):
+        p = 1 / (1 + math.exp(-b))
+        return 8 * math.log(p) + 0.5 * math.log(8 * p * (1 - p))
+
+    drop = chi2_quantile(level, 1)
+    assert 2 * (value(alone.b[0]) - value(lower[0])) == pytest.approx(drop)
+    assert 2 * (value(alone.b[0]) - value(upper[0])) == pytest.approx(drop)
+    assert lower[0] < alone.b[0] < upper[0]
 
 
 @pytest.mark.parametrize("family", ["poisson", "nbinom2"])
