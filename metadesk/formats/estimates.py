@@ -166,6 +166,8 @@ def _scale(centre: Candidate, parts: Mapping[str, Candidate], measured: str) -> 
     """Whether an estimate is a ratio as printed ('est') or on its analysis scale ('yi')."""
     name, reading = centre.column.name, centre.reading
     positive = min(centre.given) > 0
+    if name.strip() == "est":
+        return "est", "'est' is the name of an estimate as printed"
     if measured in RATIOS.values() and positive and not reading.log:
         return "est", f"the sheet's column of measures says {measured}"
     if reading.log and reading.ratio:

@@ -29,6 +29,12 @@ NUMBER_MODERATORS = words_of(
     "age latitude ablat lat dose duration weeks week months followup length year male female bmi"
     " baseline hours days"
 )
+OF_ARMS = ("m#i", "sd#i", "se#i", "lb#i", "ub#i", "min#i", "q1_#i", "med#i", "q3_#i", "max#i")
+FURTHER = frozenset(
+    {"ti", "Fi", "zi", "pi", "pval", "level", "dfs"}
+    | {name.replace("#", arm) for name in OF_ARMS for arm in "12"}
+)
+"""Roles of further numbers beside an effect's own columns; taken by these very names alone."""
 LONGEST_LABEL = 80  # characters of a study's name
 YEAR_LIKE = (1950, 2035)  # a column of whole numbers in between may be years without a name
 FEW = 8  # distinct values that a moderator of words may have
@@ -83,6 +89,7 @@ def guess_roles(table: StudyTable) -> Guess:
             for role, column_id in block.roles:
                 roles.setdefault(column_id, role)
                 reasons.setdefault(column_id, block.reasons.get(column_id, ""))
+        _take(roles, reasons, _by_their_keys(columns, roles), "is named as its role")
     in_blocks = {column_id for block in blocks for _, column_id in block.roles}
     free = [c for c in columns if c.column.id not in roles and c.column.id not in in_blocks]
     if "response" not in roles.values():
@@ -95,6 +102,17 @@ def guess_roles(table: StudyTable) -> Guess:
         if not c.is_numeric and _says_numbers(c, formed) and _is_compound(c.column, rows)
     )  # fmt: skip
     return Guess(_with_roles(table, roles), reasons, blocks, compound)
+
+
+def _by_their_keys(columns: Sequence[Candidate], roles: Mapping[int, str]) -> dict[int, str]:
+    """Further numbers of a row whose headers are the very names of their roles."""
+    taken = set(roles.values())
+    names = [(c.column.id, c.column.name.strip()) for c in columns if c.is_numeric]
+    return {
+        column_id: name
+        for column_id, name in names
+        if name in FURTHER and name not in taken and column_id not in roles
+    }
 
 
 def _says_numbers(candidate: Candidate, formed: bool) -> bool:

@@ -373,3 +373,30 @@ def test_two_groups_without_names_are_left_to_the_person():
     names = ["n", "n (2)", "mean", "mean (2)", "sd", "sd (2)"]
     cells = (MEANS[2], OTHER[2], MEANS[0], OTHER[0], MEANS[1], OTHER[1])
     assert not {"mi", "m1i", "sdi"} & roles_of(names, cells).keys()
+
+
+def test_further_numbers_of_a_row_are_known_by_the_names_of_their_roles():
+    names = ("study", "ai", "n1i", "ci", "n2i", "est", "lower", "upper", "pval", "ti")
+    rows = [
+        ("A", 10, 50, 20, 50, None, None, None, None, None),
+        ("B", None, None, None, None, 0.6, 0.4, 0.9, None, None),
+        ("C", None, None, None, None, 0.7, 0.3, 0.9, 0.04, None),
+        ("D", 12, 60, 24, 60, 0.9, 0.5, 1.3, 0.2, 2.5),
+    ]
+    table = make_table({name: [row[i] for row in rows] for i, name in enumerate(names)}, {})
+    found = guess_roles(table).table.roles
+    assert {role: found.get(role) for role in ("est", "pval", "ti")} == {
+        "est": "est", "pval": "pval", "ti": "ti",
+    }  # fmt: skip
+
+
+def test_intervals_of_means_in_some_rows_are_known_by_the_names_of_their_roles():
+    names = ("study", "m1i", "sd1i", "lb1i", "ub1i", "n1i", "m2i", "sd2i", "n2i")
+    rows = [
+        ("A", 10, 3, None, None, 30, 8, 3.2, 32),
+        ("B", 11, 2, None, None, 25, 9, 3, 25),
+        ("C", 10, None, 9, 11.2, 30, 8.5, 3, 31),
+    ]
+    table = make_table({name: [row[i] for row in rows] for i, name in enumerate(names)}, {})
+    found = guess_roles(table).table.roles
+    assert (found.get("lb1i"), found.get("ub1i")) == ("lb1i", "ub1i")
