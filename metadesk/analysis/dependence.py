@@ -74,12 +74,22 @@ def combined(
                 done[other], used=False,
                 reason=f"Combined with the other effects of this study in row {first + 1}.",
             )  # fmt: skip
-        done[first] = _carrying(done[first], len(members), chosen)
+        parts = effects.yi[[first, *others]]
+        outside = not parts.min() <= y <= parts.max()
+        done[first] = _carrying(done[first], len(members), chosen, outside=outside)
     changed = replace(effects, yi=yi, vi=vi, ni=ni)
     return _read_again(tuple(done), studies, changed, level), changed
 
 
-def _carrying(study: StudyResult, count: int, chosen: Dependence) -> StudyResult:
+BEYOND = (
+    "The combined effect lies outside the effects it was made from: with such correlations the "
+    "less precise ones get negative weights. The plain mean of the effects has none."
+)
+
+
+def _carrying(
+    study: StudyResult, count: int, chosen: Dependence, *, outside: bool = False
+) -> StudyResult:
     how = "weighted" if chosen.weighted else "plain mean"
     by = {
         "outcomes": f"correlation {chosen.rho:g} of two outcomes",
@@ -89,7 +99,8 @@ def _carrying(study: StudyResult, count: int, chosen: Dependence) -> StudyResult
     }
     told = ", ".join(words for part, words in by.items() if part in chosen.parts)
     note = f"{count} effects of this study were combined into one ({how}; {told})."
-    return replace(study, notes=(*study.notes, note))
+    odd = (BEYOND,) if outside and chosen.weighted else ()
+    return replace(study, notes=(*study.notes, note, *odd))
 
 
 def _read_again(

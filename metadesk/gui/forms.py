@@ -226,6 +226,8 @@ class OptionsForm(QWidget):
                 grid.addWidget(words, row, 0)
                 grid.addWidget(widget, row, 1)
             else:
+                # A label belongs to the field below it, not to the one above.
+                words.setContentsMargins(0, 6 if option is not options[0] else 0, 0, 0)
                 grid.addWidget(words, row, 0, 1, 2)
                 grid.addWidget(widget, row + 1, 0, 1, 2)
         return grid

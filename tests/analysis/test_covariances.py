@@ -263,3 +263,17 @@ def test_effects_of_several_outcomes_are_all_taken_where_they_are_what_depends()
     times = replace(combine, dependence={"use": "combine", "why": "times"})
     assert times.outcome_meant == ""
     assert replace(combine, dependence={"use": "none"}).outcome_meant == ""
+
+
+def test_a_combined_effect_outside_its_parts_is_said():
+    table = table_of("dat.berkey1998", BERKEY)
+    combine = {"use": "combine", "rho": 0.5}
+    weighted = prepare(replace(default_spec(), measure="GEN", dependence=combine), table)
+    lindhe = weighted.studies[2]
+    assert lindhe.yi < -0.6  # of 0.2 and -0.6
+    assert "lies outside the effects it was made from" in lindhe.notes[-1]
+    assert "combined into one" in weighted.studies[0].notes[-1]
+    plain = {**combine, "weighted": False}
+    mean = prepare(replace(default_spec(), measure="GEN", dependence=plain), table).studies[2]
+    assert mean.yi == pytest.approx(-0.2)
+    assert not any("outside" in note for note in mean.notes)

@@ -219,7 +219,7 @@ class RowCalculator(QDialog):
         self._show_solution()
 
     def _add_choice(self, number: int, solution: Solution) -> None:
-        out = ", ".join(f"{_without_group(self._title(r))} {x:.6g}" for r, x in self._own(number))
+        out = _told_by_group([(self._title(r), x) for r, x in self._own(number)])
         radio = QRadioButton(f"{out} → {self._effect_words(solution)}", self)
         radio.setObjectName(f"solution-{number}")
         self._radios.addButton(radio, number)
@@ -335,6 +335,19 @@ class RowCalculator(QDialog):
         if edit is not None:
             self._session.apply(edit)
         self.accept()
+
+
+def _told_by_group(values: list[tuple[str, float]]) -> str:
+    """Values with their titles, each group's together: 'group 1: events 5, …; group 2: …'."""
+    parts: dict[str, list[str]] = {}
+    for title, x in values:
+        bare = _without_group(title)
+        parts.setdefault(title.removeprefix(bare).removeprefix(", "), []).append(
+            f"{bare[:1].lower()}{bare[1:]} {x:.6g}"
+        )
+    told = [f"{group}: {', '.join(of)}" if group else ", ".join(of) for group, of in parts.items()]
+    words = "; ".join(told)
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def _without_group(words: str) -> str:

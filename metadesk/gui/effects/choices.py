@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QLabel,
     QLineEdit,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -47,16 +49,26 @@ class ChoiceDialog(QDialog):
         self.state.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         buttons.rejected.connect(self.reject)
+        self._body = QWidget(self)
+        self._body.setObjectName(f"{block}Body")
+        inside = QVBoxLayout(self._body)
+        inside.setContentsMargins(0, 0, 8, 0)
+        inside.setSpacing(12)
+        for widget in (self.sentence, self.form, self.state):
+            inside.addWidget(widget)
+        inside.addStretch(1)
+        self._area = QScrollArea(self)
+        self._area.setObjectName(f"{block}Scroll")
+        self._area.setWidgetResizable(True)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setWidget(self._body)
         column = QVBoxLayout(self)
-        column.setContentsMargins(20, 16, 20, 16)
+        column.setContentsMargins(20, 16, 12, 16)
         column.setSpacing(12)
-        column.addWidget(self.sentence)
-        column.addWidget(self.form)
-        column.addWidget(self.state)
-        column.addStretch(1)
+        column.addWidget(self._area, 1)
         column.addWidget(buttons)
         self.setStyleSheet(panel_css(tones()))
-        self.resize(460, 460)
+        self.resize(480, 460)
         session.spec_changed.connect(self.refresh)
         session.result_changed.connect(self.refresh)
         self.refresh()
@@ -68,6 +80,24 @@ class ChoiceDialog(QDialog):
         result = self._session.result
         problem = failure or (result.problem if result is not None else "")
         self.state.setText(problem)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the height that the options need, as far as the screen has it."""
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Grow to what is shown; never shrink under the eyes of a person."""
+        layout = self._body.layout()
+        if layout is None or not self.isVisible():
+            return
+        layout.activate()
+        width = self._area.viewport().width()
+        more = layout.totalHeightForWidth(width) - self._area.viewport().height()
+        screen = self.screen().availableGeometry().height()
+        if more > 0:
+            self.resize(self.width(), min(self.height() + more, int(0.9 * screen)))
 
     def _show_field(self, name: str, on: bool) -> None:
         """Show an option with its words, or neither."""
@@ -135,6 +165,7 @@ class DependenceDialog(ChoiceDialog):
         box = self.form.field("use")
         if isinstance(box, QComboBox):
             box.setAccessibleDescription(self.sentence.text())
+        self._fit()
 
 
 class PlainDialog(ChoiceDialog):
