@@ -34,6 +34,7 @@ from metadesk.options import from_plain
 DISAGREE_VALUE, DISAGREE_SE_PART, DISAGREE_SE = 0.02, 0.05, 1.0 / 6.0
 DISAGREE_APPROXIMATE = 0.25
 MOST_ALONE = 3  # numbers named of which any one would give a row its effect
+BOUNDS = (0.05, 0.01, 0.005, 0.001, 0.0005, 0.0001, 0.00001)  # of p-values told as 'P < 0.001'
 
 
 def compute(
@@ -298,7 +299,8 @@ class _Work:
                 continue
             route = self.entry.routes[j]
             y, v = self._alternative(route, rows)
-            for i in np.flatnonzero(self._disagrees(route, rows, y, v)):
+            apart = self._disagrees(route, rows, y, v) & ~self._is_bound(route, rows, y, v)
+            for i in np.flatnonzero(apart):
                 mark = (int(rows[i]), route.source)
                 if mark not in seen:
                     seen.add(mark)
@@ -346,6 +348,20 @@ class _Work:
             value = np.abs(y - mine) > np.maximum(part * se, DISAGREE_VALUE * size)
             spread = np.abs(np.log(np.sqrt(v) / se)) > DISAGREE_SE + rough * DISAGREE_APPROXIMATE
         return np.asarray(value | spread)
+
+    def _is_bound(
+        self, route: Route, rows: IntVector, y: FloatVector, v: FloatVector
+    ) -> BoolVector:
+        """Rows whose p-value looks like a bound ('< 0.001') that the row's own numbers keep."""
+        role = next((r for r in ("pval", "pi") if r in route.roles), None)
+        null = self.context.scale.tested
+        if role is None or np.isnan(null):
+            return np.zeros(len(rows), dtype=bool)
+        p = np.abs(self.columns[role][rows])
+        with np.errstate(all="ignore"):
+            mine, told = (self.yi[rows] - null) / np.sqrt(self.vi[rows]), (y - null) / np.sqrt(v)
+            kept = (np.sign(mine) == np.sign(told)) & (np.abs(told) < np.abs(mine))
+        return np.asarray(kept & np.isin(p, BOUNDS))
 
     def _note_disagreement(self, route: Route, row: int, y: float, v: float) -> None:
         natural = self.context.scale.read

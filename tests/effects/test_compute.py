@@ -363,3 +363,12 @@ def test_p_values_of_a_proportion_do_not_tell_its_standard_error():
     assert one("PLO", est=0.3, pval=0.01).reasons == ("Missing: Standard error (sei).",)
     assert one("CLES", est=0.7, zi=2.5).sei[0] == pytest.approx(0.2 / 2.5)
     assert one("MN", est=3.0, zi=2.0).sei[0] == pytest.approx(1.5)
+
+
+def test_a_p_value_told_as_a_bound_disagrees_only_where_the_bound_is_broken():
+    means = {"m1i": 10, "sd1i": 3, "n1i": 60, "m2i": 7, "sd2i": 3, "n2i": 60}
+    assert one("MD", **means, pval=0.001).notes == ((),)
+    assert "Two ways disagree" in one("MD", **means, pval=0.002).notes[0][0]
+    near = {**means, "m2i": 9.5}
+    assert "Two ways disagree" in one("MD", **near, pval=0.001).notes[0][0]
+    assert one("SMD", **means, pi=0.001).notes == ((),)
