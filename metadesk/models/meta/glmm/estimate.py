@@ -45,7 +45,7 @@ class Rule:
             change = abs(float(check.value.sum()) - found.log_likelihood)
             if change <= STABLE * (1.0 + abs(found.log_likelihood)):
                 return found, True
-            found = maximise(problem, found.point, finer, progress=progress)
+            found = maximise(problem, found.point, finer, progress=progress, local=check)
         return found, q == 0
 
 
@@ -158,11 +158,14 @@ def _curvature_at_zero(problem: Problem, base: Optimum, rule: Rule) -> float:
     """Second derivative of the log-likelihood in the last standard deviation, at zero.
 
     It is twice the score of the variance there; positive means that heterogeneity raises the
-    likelihood.
+    likelihood. In the new dimension the integrand is the normal density times a square, for which
+    three nodes are exact.
     """
     point = replace(base.point, scales=np.append(base.point.scales, 0.0))
-    nodes = rule.nodes if rule.nodes is not None and rule.nodes >= 5 else 15
-    local = evaluate(problem, point, nodes, None, True)
+    asked = rule.nodes if rule.nodes is not None else NODES[point.scales.size][0]
+    nodes = max(asked, base.nodes, FEWEST_NODES_FOR_EXACT_SLOPES)
+    mode = np.concatenate([base.mode, np.zeros((1, problem.k))])
+    local = evaluate(problem, point, nodes, mode, True)
     return float(local.curvature[:, -1, -1].sum())
 
 

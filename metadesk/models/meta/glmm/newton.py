@@ -17,6 +17,8 @@ from metadesk.numerics.types import FloatMatrix, FloatVector, IntVector
 
 _AT_ONCE = 1_000_000
 """Numbers worked on between two questions whether to go on: a few hundredths of a second."""
+_NO_DISTANCE = 1e-16
+"""Newton decrement of a step so short, 1e-8 standard errors, that the likelihood stays."""
 LARGEST_SCALE = 12.0
 """Standard deviation of log odds (or log rates) beyond which an estimate counts as infinite."""
 
@@ -157,8 +159,9 @@ def maximise(
     held: bool = False,
     iterations: int = 60,
     progress: Progress = SILENT,
+    local: Local | None = None,
 ) -> Optimum:
-    """Climb to a maximum of the log-likelihood from ``start``.
+    """Climb to a maximum of the log-likelihood from ``start``, where ``local`` may be known.
 
     Newton steps on the full arrow, made to point uphill where the curvature is of the wrong sign,
     halved until the likelihood does not fall; it stops when the step is 1e-10 of its natural size
@@ -170,7 +173,7 @@ def maximise(
     family = Watched(problem.family, progress)
     scaled = replace(problem, design=problem.design / scale, family=family)
     point = replace(start, beta=start.beta * scale)
-    local = evaluate(scaled, point, nodes, None, exact)
+    local = evaluate(scaled, point, nodes, None, exact) if local is None else local
     converged, count = False, 0
     while count < iterations and not converged:
         count += 1
@@ -183,6 +186,9 @@ def maximise(
             gradient, step = np.append(gradient, 0.0), np.append(step, 0.0)
         decrement = float(gradient @ step + own_gradient @ own_step)
         converged = decrement < 1e-13 * (1.0 + abs(float(local.value.sum())))
+        if 0.0 <= decrement < _NO_DISTANCE:
+            point = _moved(point, step, own_step)
+            break
         point, local, moved = _halving(scaled, point, local, step, own_step, nodes, exact)
         if not moved:
             converged = converged or decrement < 1e-8
@@ -249,6 +255,12 @@ def _uphill(
     return step, (own_gradient - cross @ step) / own_information
 
 
+def _moved(point: Point, step: FloatVector, own_step: FloatVector) -> Point:
+    p = point.beta.size
+    own = point.own + own_step if own_step.size else point.own
+    return Point(point.beta + step[:p], own, point.scales + step[p:])
+
+
 def _halving(
     problem: Problem, point: Point, local: Local, step: FloatVector, own_step: FloatVector,
     nodes: int, exact: bool,
@@ -263,11 +275,7 @@ def _halving(
     before = float(local.value.sum())
     slack = 1e-13 * (1.0 + abs(before))
     for _ in range(40):
-        candidate = Point(
-            point.beta + fraction * step[:p],
-            point.own + fraction * own_step if own_step.size else point.own,
-            point.scales + fraction * step[p:],
-        )
+        candidate = _moved(point, fraction * step, fraction * own_step)
         trial = evaluate(problem, candidate, nodes, local.mode, exact)
         after = float(trial.value.sum())
         if np.isfinite(after) and after >= before - slack:
