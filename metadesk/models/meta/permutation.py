@@ -190,7 +190,7 @@ def _spans(n: int, width: int) -> Iterator[tuple[int, int]]:
 
 def _flips(data: MetaData, options: Permutation) -> _Plan:
     k = data.k
-    exact = _all_of_them(2.0**k, options)
+    exact = _all_of_them(2**k, options)
     n = 2**k if exact else options.iterations
     rng = np.random.default_rng(options.seed)
 
@@ -211,7 +211,7 @@ def _shuffles(data: MetaData, X: FloatMatrix, options: Permutation, progress: Pr
     count = math.factorial(data.k)
     for same in Counter(kinds.tolist()).values():
         count //= math.factorial(same)
-    exact = _all_of_them(float(count), options)
+    exact = _all_of_them(count, options)
     every = _arrangements(kinds, progress) if exact else np.zeros((0, data.k), dtype=np.int64)
     n = every.shape[0] if exact else options.iterations
     rng = np.random.default_rng(options.seed)
@@ -227,10 +227,12 @@ def _shuffles(data: MetaData, X: FloatMatrix, options: Permutation, progress: Pr
     return _Plan(n, exact, blocks())
 
 
-def _all_of_them(count: float, options: Permutation) -> bool:
+def _all_of_them(count: int, options: Permutation) -> bool:
     if options.kind == "exact" and count > MOST_EXACT:
+        # of a few hundred studies they are more than a floating-point number can count
+        many = f"{count:.3g}" if count < 1e15 else f"about 1e{math.floor(math.log10(count))}"
         raise SpecProblem(
-            f"All permutations would be {count:.3g}; at most {MOST_EXACT:,} are done. "
+            f"All permutations would be {many}; at most {MOST_EXACT:,} are done. "
             "Choose random ones."
         )
     return options.kind == "exact" or (options.kind == "auto" and count <= options.iterations)

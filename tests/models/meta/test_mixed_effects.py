@@ -212,6 +212,18 @@ def test_a_permutation_test_without_an_intercept_is_refused_with_the_remedy(effe
         permutation_test(PLAIN, cell_means)
 
 
+@pytest.mark.parametrize("moderated", [False, True])
+def test_more_rearrangements_than_can_be_counted_are_no_obstacle(moderated):
+    rng = np.random.default_rng(1)
+    y, v = rng.normal(size=1100), np.full(1100, 0.1)
+    design = build_design({"x": rng.normal(size=1100).tolist()}, [Continuous("x")])
+    data = MetaData.of(y, v, design=design if moderated else None)
+    found = permutation_test(MixedEffects("DL", "z"), data, Permutation("auto", 99))
+    assert (found.n, found.exact) == (99, False)
+    with pytest.raises(SpecProblem, match=r"about 1e\d+; at most"):
+        permutation_test(MixedEffects("DL", "z"), data, Permutation("exact"))
+
+
 def test_a_formula_gives_the_same_fit_as_its_terms(effects, cells):
     read = parse_formula("~ alloc + centre(ablat)", words={"alloc"})
     by_formula = data_with(effects, cells, *read.terms)
