@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,8 +58,10 @@ def tests_of_heterogeneity(
     if model == "UM.RS":
         wald, saturated = _with_random_studies(data, problem, equal, rule, progress)
     else:
-        theta, covariance = _free_effects(data, problem)
-        wald = _residual_q(theta, np.diag(covariance), data.X)
+        theta, variance = _free_effects(data, problem)
+        wald = math.nan
+        if np.isfinite(variance).all():
+            wald = _residual_q(theta, data.X, lambda M: M / variance[:, None])
         saturated = float(problem.family.saturated().sum())
     lrt = max(2.0 * (saturated - equal.log_likelihood), 0.0)
     if df <= 0:
@@ -88,17 +91,21 @@ def _free_effects(data: CountData, problem: Problem) -> tuple[FloatVector, Float
     return theta, variance
 
 
-def _residual_q(theta: FloatVector, covariance: FloatMatrix, X: FloatMatrix) -> float:
-    """Generalised least-squares residual about ``X``; NaN if an estimate is infinite."""
-    if not (np.isfinite(theta).all() and np.isfinite(covariance).all()):
+def _residual_q(
+    theta: FloatVector, X: FloatMatrix, weighed: Callable[[FloatMatrix], FloatMatrix]
+) -> float:
+    """Generalised least-squares residual about ``X``; NaN if an estimate is infinite.
+
+    ``weighed`` multiplies by the precision of ``theta``, which is never formed.
+    """
+    if not np.isfinite(theta).all():
         return math.nan
-    try:
-        root = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        return math.nan
-    y, design = np.linalg.solve(root, theta), np.linalg.solve(root, X)
-    residual = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
-    return float(residual @ residual)
+    Q = np.linalg.qr(X)[0]
+    WQ, residual = weighed(Q), theta
+    for _ in range(2):  # once more, for the digits that a large mean has taken
+        b = np.linalg.lstsq(Q.T @ WQ, WQ.T @ residual, rcond=None)[0]
+        residual = residual - Q @ b
+    return max(float(residual @ weighed(residual[:, None])[:, 0]), 0.0)
 
 
 def _with_random_studies(
@@ -114,7 +121,7 @@ def _with_random_studies(
         filled = filled and bool((data.events < data.totals).all())
     wald = math.nan
     if filled:
-        wald = _residual_q(found.point.own, found.own_covariance(), data.X)
+        wald = _residual_q(found.point.own, data.X, found.own_precision)
     return wald, found.log_likelihood
 
 

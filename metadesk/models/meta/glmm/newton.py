@@ -89,13 +89,17 @@ class Optimum:
         whole = np.linalg.pinv(self.information[np.ix_(keep, keep)], hermitian=True)
         return whole[:p, :p]
 
-    def own_covariance(self) -> FloatMatrix:
-        """Covariance (k, k) of the studies' own parameters."""
-        scales = self.point.scales
+    def own_precision(self, M: FloatMatrix) -> FloatMatrix:
+        """The precision of the studies' own parameters times ``M`` (k, m).
+
+        With the shared parameters eliminated it is ``diag(d) - C S^-1 C'``, ``S`` their whole
+        information and ``C`` (k, p + q) the cross information; SDs at 0 are left out.
+        """
+        d, scales = self.own_information[:, None], self.point.scales
         keep = np.concatenate([np.ones(self.point.beta.size, bool), np.abs(scales) > 0.0])
-        inverse = np.linalg.pinv(self.information[np.ix_(keep, keep)], hermitian=True)
-        lever = self.cross[:, keep] / self.own_information[:, None]
-        return np.diag(1.0 / self.own_information) + lever @ inverse @ lever.T
+        C = self.cross[:, keep]
+        S = self.information[np.ix_(keep, keep)] + C.T @ (C / d)
+        return d * M - C @ (np.linalg.pinv(S, hermitian=True) @ (C.T @ M))
 
 
 def linear_predictor(problem: Problem, point: Point) -> FloatMatrix:
