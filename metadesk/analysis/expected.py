@@ -26,7 +26,7 @@ from metadesk.numerics.types import FloatMatrix, FloatVector
 def has_moderators(result: AnalysisResult) -> bool:
     """Whether the main model explains anything."""
     fit = result.main
-    return fit is not None and result.design is not None and len(fit.coefficients.names) > 1
+    return fit is not None and result.design is not None and not fit.has_pooled
 
 
 def moderator_columns(result: AnalysisResult) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def plain_numbers(result: AnalysisResult) -> tuple[PlainNumber, ...]:
         If the request's baseline risk or scale is impossible.
     """
     main = result.main
-    if main is None or not result.measure or len(main.coefficients.names) != 1:
+    if main is None or not result.measure or not main.has_pooled:
         return ()
     chosen = from_plain(PlainChoice, result.spec.plain, where="plain")
     ends = main.pooled.interval

@@ -265,6 +265,11 @@ class FitResult:
     joint: JointTest | None = None
 
     @property
+    def has_pooled(self) -> bool:
+        """Whether there is one pooled effect: a mean alone, not the slope of a lone moderator."""
+        return self.coefficients.names == ("intrcpt",)
+
+    @property
     def pooled(self) -> Quantity:
         """The first coefficient: the pooled effect of a model without moderators."""
         return self.coefficients.at(self.coefficients.names[0])

@@ -171,7 +171,7 @@ def comparison_table(result: AnalysisResult) -> Table:
             "Restricted likelihoods (REML) and their AIC compare models with the same moderators "
             "only; choose ML to compare different ones."
         )
-    if any(len(f.coefficients.names) > 1 for _, _, f in found):
+    if any(not f.has_pooled for _, _, f in found):
         notes.append("A model with moderators has no single pooled effect.")
     kinds = {f.statistics.likelihood for _, _, f in found if f.statistics} - {""}
     if len(kinds) > 1:
@@ -200,10 +200,9 @@ def _ratio_notes(result: AnalysisResult) -> list[str]:
 def _model_row(
     result: AnalysisResult, title: str, fit: FitResult, beside: Companion | None
 ) -> tuple[Cell, ...]:
-    single = len(fit.coefficients.names) == 1
     h, s = fit.heterogeneity, fit.statistics
     pooled: tuple[Cell, ...] = (None, None, None)
-    if single:
+    if fit.has_pooled:
         pooled = (
             known(result.natural(fit.pooled.value)), *natural_ends(result, fit.pooled.interval)
         )  # fmt: skip
@@ -214,7 +213,7 @@ def _model_row(
     likelihood: tuple[Cell, ...] = (None,) * 4
     if s is not None:
         likelihood = (known(s.logLik), known(s.AIC), known(s.AICc), known(s.BIC))
-    ends = natural_ends(result, fit.prediction if single else None)
+    ends = natural_ends(result, fit.prediction if fit.has_pooled else None)
     test = None if beside is None else beside.ratio
     ratio: tuple[Cell, ...] = (None,) * 3
     if test is not None:

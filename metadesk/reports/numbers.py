@@ -53,7 +53,7 @@ def all_numbers(result: AnalysisResult, fit: FitResult) -> tuple[NamedNumber, ..
 
 def _coefficients(result: AnalysisResult, fit: FitResult) -> Iterator[NamedNumber]:
     c = fit.coefficients
-    single = len(c.names) == 1
+    single = fit.has_pooled
     ci = f"{100 * c.level:g}% CI"
     for i, term in enumerate(c.names):
         where = "" if single else f"{term}."

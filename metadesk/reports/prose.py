@@ -17,7 +17,7 @@ def result_sentence(result: AnalysisResult) -> str:
     if result.main is None:
         return result.problem
     fit = result.main
-    if len(fit.coefficients.names) > 1:
+    if not fit.has_pooled:
         return _with_moderators(result, fit)
     pooled = fit.pooled
     parts = [

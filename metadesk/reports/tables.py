@@ -30,7 +30,7 @@ def pooled_table(result: AnalysisResult) -> Table:
     rows = [
         (*_head(result, fit, title), *_ends(result, fit), *_test(fit))
         for _, title, fit in models_of(result)
-        if len(fit.coefficients.names) == 1
+        if fit.has_pooled
     ]
     notes = (
         "The first row is the model of this analysis; the others stand beside it for comparison.",
@@ -58,13 +58,13 @@ def analysis_scale_table(result: AnalysisResult) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for _, title, fit in models_of(result):
         c = fit.coefficients
-        interval = fit.prediction if len(c.names) == 1 else None
+        interval = fit.prediction if fit.has_pooled else None
         for i, name in enumerate(c.names):
             ends = (interval.lower, interval.upper) if interval else (math.nan, math.nan)
             numbers = (
                 c.b[i], c.ci_lb[i], c.ci_ub[i], *ends, c.stat[i], c.df[i], c.pval[i], c.se[i],
             )  # fmt: skip
-            term = "pooled effect" if len(c.names) == 1 else name
+            term = "pooled effect" if fit.has_pooled else name
             rows.append((title, fit.method, term, *(known(float(v)) for v in numbers)))
     return Table(
         f"On the scale of the analysis ({scale_words(result)})",

@@ -10,12 +10,16 @@ import pytest
 
 from metadesk.analysis.engine import fit, prepare, run
 from metadesk.analysis.expected import expected_along, expected_at, number_columns
+from metadesk.analysis.plain import plain_numbers
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.suitability import Carried, carried, why_not
 from metadesk.errors import Cancelled, SpecProblem
 from metadesk.models.meta import MODELS
 from metadesk.numerics.progress import Progress
 from metadesk.reports.model_tables import model_tables
+from metadesk.reports.numbers import all_numbers
+from metadesk.reports.prose import result_sentence
+from metadesk.reports.tables import pooled_table
 from metadesk.table import make_table
 
 COUNTS = frozenset({"study", "ai", "n1i", "ci", "n2i"})
@@ -69,6 +73,21 @@ def test_typed_places_need_every_moderator_and_the_right_kind(explained) -> None
         expected_at(explained, [{"ablat": "north", "alloc": "random"}])
     with pytest.raises(SpecProblem, match="no moderator 'year'"):
         expected_at(explained, [{"ablat": 33, "alloc": "random", "year": 1960}])
+
+
+@pytest.mark.parametrize("model", ["mixed", "glmm", "multilevel"])
+def test_the_slope_of_a_lone_moderator_without_intercept_is_no_pooled_effect(bcg, model) -> None:
+    found = run(AnalysisSpec(measure="OR", model=model, moderators="~ 0 + ablat"), bcg)
+    assert found.main is not None
+    assert found.main.coefficients.names == ("ablat",)
+    assert "on ablat; test of moderators" in result_sentence(found)
+    names = {n.name for n in all_numbers(found, found.main)}
+    assert "ablat.b" in names
+    assert not names & {"estimate", "b", "ci_lb"}
+    assert plain_numbers(found) == ()
+    side_by_side = next(t for t in model_tables(found) if t.key == "comparison")
+    assert side_by_side.column("estimate")[0] is None
+    assert pooled_table(found).column("model")[0] != found.main.title
 
 
 def test_the_expected_effect_is_linear_along_a_number(explained) -> None:

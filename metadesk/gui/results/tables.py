@@ -65,7 +65,7 @@ def pooled_table(result: AnalysisResult) -> Table:
         Column("pi_ub", "to", "effect", digits),
     )
     models = _models(result)
-    whole = [(label, fit) for label, fit in models if len(fit.coefficients.names) == 1]
+    whole = [(label, fit) for label, fit in models if fit.has_pooled]
     rows = tuple(_pooled_row(result, label, fit) for label, fit in whole)
     notes = [f"{label}: {_sentence(fit.method)}" for label, fit in models]
     if len(whole) < len(models):

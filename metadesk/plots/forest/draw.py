@@ -26,7 +26,6 @@ from metadesk.plots.forest.options import ForestOptions
 from metadesk.plots.forest.rows import (
     Row,
     Section,
-    has_pooled,
     reasons_of,
     sections_of,
     study_rows,
@@ -312,7 +311,7 @@ class _Sheet:
         left_out = sum(1 for row in self.rows if row.shape == "hollow")
         if left_out:
             said += f" and {left_out} left out"
-        if fit is None or not has_pooled(fit):
+        if fit is None or not fit.has_pooled:
             return f"{said}. {self.result.problem}".strip()
         tips = [r.tip for r in self.rows if r.id in ("pooled", "companion", "prediction")]
         return f"{said}, {inside(fit.title)}. " + ". ".join(tips) + "."

@@ -18,7 +18,6 @@ from metadesk.plots.forest.options import ForestOptions
 from metadesk.plots.forest.rows import (
     companion_of,
     difference_text,
-    has_pooled,
     heterogeneity_text,
     not_drawn,
     tau2_digits,
@@ -69,12 +68,12 @@ class Footer:
         if fit is None:
             return [self.result.problem] if self.result.problem else []
         lines: list[str] = []
-        if not has_pooled(fit):
+        if not fit.has_pooled:
             light = " Light diamonds: what it expects." if self.options.show_expected else ""
             lines.append(f"The model has moderators: there is no single pooled effect.{light}")
         if self.options.show_heterogeneity:
             lines.append(heterogeneity_text(fit, self.style))
-        if self.options.show_test and has_pooled(fit):
+        if self.options.show_test and fit.has_pooled:
             lines.append(test_text(fit, self.style))
             other = companion_of(self.result)
             if self.options.show_companion and other is not None:

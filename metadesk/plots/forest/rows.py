@@ -253,7 +253,7 @@ def total_rows(
     fit = result.main
     if fit is None:
         return []
-    if not has_pooled(fit):
+    if not fit.has_pooled:
         return expected_rows(result, style, digits) if options.show_expected else []
     beside = companion_of(result) if options.show_companion else None
     count = result.counted
@@ -377,11 +377,6 @@ def estimate_row(
         id, label, shape, estimate, lower, upper, cells=words, bold=bold, rule_above=rule_above,
         tip=f"{label}: {result.family.short} {effect}, {style.p(pooled.p)}",
     )  # fmt: skip
-
-
-def has_pooled(fit: FitResult) -> bool:
-    """Whether a fit has one pooled effect, which a model with moderators has not."""
-    return len(fit.coefficients.names) == 1
 
 
 def companion_of(result: AnalysisResult) -> FitResult | None:
