@@ -75,7 +75,9 @@ def _list(asked: argparse.Namespace) -> int:
 
 
 def _analyse_words(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="workbook (.xlsx) or table (.csv)")
+    parser.add_argument(
+        "file", type=Path, help="workbook (.xlsx), table (.csv) or RevMan review (.rm5)"
+    )
     parser.add_argument("--sheet", help="name of the sheet (else the first that holds data)")
     parser.add_argument("--spec", type=Path, help="a spec file (JSON); the options below change it")
     parser.add_argument("--preset", help="cochrane-2025 (default) or revman-5")

@@ -14,10 +14,11 @@ from typing import Any
 from metadesk.effects.adjustments import ADJUSTMENTS
 from metadesk.effects.combining import COMBINATIONS, Combination
 from metadesk.errors import SpecProblem
-from metadesk.table import Edit, StudyTable, number_in
+from metadesk.table import NOT_A_STUDY, Edit, StudyTable, number_in
 from metadesk.table.stepping import Doing, RowWriting, step_edit
 
 ALL_ROWS = "*"
+MOST_NAMED = 12
 
 
 def values_of_row(table: StudyTable, row_id: int) -> dict[str, float]:
@@ -81,7 +82,19 @@ def rows_named(table: StudyTable, word: str) -> tuple[int, ...]:
     for at, row_id in enumerate(table.row_ids):
         if word.strip().lower() == f"row {at + 1}":
             return (row_id,)
-    raise SpecProblem(f"There is no study '{word}'; the sheet has {', '.join(labels)}.")
+    raise SpecProblem(f"There is no study '{word}'. {_studies_near(table, word)}")
+
+
+def _studies_near(table: StudyTable, word: str) -> str:
+    """Which studies bear a name like the word, else those of the sheet; notes are no studies."""
+    rows = zip(table.row_ids, table.labels(), strict=True)
+    labels = [label for r, label in rows if table.excluded.get(r) not in NOT_A_STUDY]
+    names = [f"'{label}'" for label in dict.fromkeys(labels)]
+    near = [name for name in names if word.strip().casefold() in name.casefold()]
+    if near:
+        return f"Did you mean {' or '.join(near[:3])}?"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"The sheet has {', '.join(names[:MOST_NAMED])}{more}."
 
 
 def adjusted(

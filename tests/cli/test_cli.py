@@ -155,6 +155,15 @@ def test_every_catalogue_can_be_listed(what, capsys) -> None:
     assert what == "measures" or all(len(line.split()) >= 3 for line in lines)
 
 
+@pytest.mark.parametrize("option", ["--exclude", "--route", "--adjust"])
+def test_half_a_name_is_answered_with_the_studies_that_bear_it(capsys, tmp_path, option) -> None:
+    said = refused(capsys, str(BCG), option, "Comstock=swap", "--out", str(tmp_path / "x"))
+    assert "There is no study 'Comstock'. Did you mean 'Comstock et al 1974' or" in said
+    other = refused(capsys, str(BCG), option, "Zed=swap", "--out", str(tmp_path / "x"))
+    assert "'Comstock & Webster 1969' and 1 more." in other
+    assert "TB cases" not in other
+
+
 def test_without_a_word_the_lists_are_named(capsys) -> None:
     assert main(["list"]) == 0
     said = capsys.readouterr().out
