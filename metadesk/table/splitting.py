@@ -33,6 +33,10 @@ _SAID = re.compile(
 )
 _SD = re.compile(r"\b(sd|s\.d\.|standard deviations?)", re.IGNORECASE)
 _SE = re.compile(r"\b(sem?|s\.e\.m?\.?|standard errors?)\b", re.IGNORECASE)
+_INTERVAL = re.compile(r"\b(ci|cri|confidence|credible)\b", re.IGNORECASE)
+_MEAN = re.compile(r"\b(mean|average)\b", re.IGNORECASE)
+_MEDIAN = re.compile(r"\bmedian\b", re.IGNORECASE)
+_RANGE = re.compile(r"\b(range|min(imum)?|max(imum)?)\b", re.IGNORECASE)
 _QUARTILES = re.compile(r"\b(iqr|interquartile|quartiles?)\b", re.IGNORECASE)
 
 
@@ -127,6 +131,19 @@ def _named_by(header: str, parts: Iterable[Part]) -> tuple[Part, ...]:
         if _SE.search(header):
             return "mean", "se"
         return ("events", "percent") if "%" in header else found
-    if found == ("estimate", "lower", "upper") and _QUARTILES.search(header):
-        return "median", "q1", "q3"
+    if found == ("estimate", "lower", "upper"):
+        return _around(header)
     return found
+
+
+def _around(header: str) -> tuple[Part, Part, Part]:
+    """What two numbers around a third are: by themselves an interval, the header knows better."""
+    if _QUARTILES.search(header):
+        return "median", "q1", "q3"
+    if _INTERVAL.search(header):
+        return "estimate", "lower", "upper"
+    if _RANGE.search(header):
+        return ("mean" if _MEAN.search(header) else "median"), "minimum", "maximum"
+    if _MEDIAN.search(header):  # quartiles or a range: the sheet does not say
+        return "median", "lower", "upper"
+    return "estimate", "lower", "upper"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from metadesk.formats import guess_roles
 from metadesk.formats.reshaping import compound_columns, header_from_row, split_columns
 from metadesk.table import make_table
+from metadesk.table.splitting import parts_in_column
 
 CELLS = {
     "Study": ["Adams", "Baker", "Chen"],
@@ -37,6 +40,31 @@ def test_events_of_totals_and_intervals_are_split_into_what_they_are():
     )
     made, _ = split_columns(table, compound_columns(table)).apply(table)
     assert made.roles.items() >= {"ai": "Drug events", "n2i": "Control total"}.items()
+
+
+@pytest.mark.parametrize(
+    ("header", "parts"),
+    [
+        ("LOS (IQR)", "median q1 q3"),
+        ("LOS median (range)", "median minimum maximum"),
+        ("LOS mean (range)", "mean minimum maximum"),
+        ("LOS interquartile range", "median q1 q3"),
+        ("LOS median", "median lower upper"),
+        ("LOS median (95% CI)", "estimate lower upper"),
+        ("HR [95% CI]", "estimate lower upper"),
+    ],
+)
+def test_the_header_says_what_stands_in_the_brackets(header, parts):
+    column = make_table({"Study": ["A", "B"], header: ["50 [36-64]", "41 [30-52]"]}).columns[1]
+    assert parts_in_column(column) == tuple(parts.split())
+
+
+def test_a_range_is_never_analysed_as_an_interval():
+    table = make_table(
+        {"Study": ["A", "B"], "LOS median (range)": ["50 [36-64]", "41 [30-52]"], "n": [10, 20]}
+    )
+    made, _ = split_columns(table, compound_columns(table)).apply(table)
+    assert not made.roles.keys() & {"yi", "est", "lower", "upper"}
 
 
 def test_texts_with_numbers_are_not_offered_where_effects_are_formed():
