@@ -41,6 +41,12 @@ def effect_of(main: MixedResult, prepared: PreparedTrial, against: Comparison) -
     """
     name = f"{prepared.roles.treatment}[{against.active}]"
     if name not in main.coefficients.names:
+        if _same_order(prepared):
+            raise DataProblem(
+                f"In every period all persons had the same treatment, so {against.active} and "
+                f"{against.reference} cannot be told from the periods; persons with another order "
+                f"are needed."
+            )
         raise DataProblem(
             f"The difference between {against.active} and {against.reference} cannot be told from "
             f"the other terms; leave out a term."
@@ -51,6 +57,15 @@ def effect_of(main: MixedResult, prepared: PreparedTrial, against: Comparison) -
         title=f"{against.active} − {against.reference}",
         method=f"{main.title}, {main.method}",
     )
+
+
+def _same_order(prepared: PreparedTrial) -> bool:
+    """Whether each period holds one treatment only."""
+    data = prepared.data
+    if data is None or not prepared.roles.period:
+        return False
+    periods = data.factor(prepared.roles.period).codes.tolist()
+    return len(set(zip(periods, data.treatment.codes.tolist(), strict=True))) == len(set(periods))
 
 
 def model_notes(*found: Any) -> tuple[Note, ...]:

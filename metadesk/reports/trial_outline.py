@@ -10,7 +10,7 @@ import math
 
 from metadesk.analysis.trial_result import TrialResult
 from metadesk.document import Cell, Column, Table
-from metadesk.document.numbers import format_value
+from metadesk.document.numbers import format_value, p_phrase
 from metadesk.reports.trial_prose import effect_text, spread_in_words, trial_methods
 
 TO_FILL = "To be written by you."
@@ -87,7 +87,7 @@ def _n_of_1(result: TrialResult) -> list[Item]:
     if test is not None:
         items.append(
             ("Randomisation test with the smallest P value possible",
-             f"P = {test.p_random:.3g}; smallest possible {test.floor:.3g}.")
+             f"{p_phrase(test.p_random)}; smallest possible {format_value(test.floor, 'p')}.")
         )  # fmt: skip
     if result.series is not None:
         items.append(

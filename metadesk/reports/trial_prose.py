@@ -30,7 +30,8 @@ def trial_sentence(result: TrialResult) -> str:
     test = (patient.cycles or patient.free) if patient is not None else None
     if test is not None:
         parts.append(
-            f"randomisation test {p_phrase(test.p_random)} (smallest possible {test.floor:.3g})"
+            f"randomisation test {p_phrase(test.p_random)} "
+            f"(smallest possible {format_value(test.floor, 'p')})"
         )
     if patient is not None:
         parts += chances_in_words(result, patient.probability)

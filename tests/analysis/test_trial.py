@@ -202,6 +202,7 @@ def rows(**changed):
     ("changed", "words"),
     [
         ({"treatment": ["A"] * 8}, "Only one treatment"),
+        ({"treatment": ["A", "B"] * 4}, "all persons had the same treatment"),
         ({"y": [2.0] * 8}, "All outcomes are equal"),
         ({"y": [1.0, "high", 3.0, 1.5, 2.0, 2.75, 2.5, 1.0]}, "Row 2: the outcome 'high'"),
         ({"period": [1, 1, 1, 2, 1, 2, 1, 2]}, "Rows 1 and 2: subject 1 has two rows for period 1"),
