@@ -18,6 +18,7 @@ from metadesk.models.meta.multilevel.blocks import (
 )
 from metadesk.models.meta.multilevel.data import DependentData
 from metadesk.models.meta.multilevel.factored import Factored
+from metadesk.models.meta.multilevel.identified import taken_up
 from metadesk.models.meta.multilevel.nested import Nested
 from metadesk.models.meta.multilevel.structures import (
     Covariance,
@@ -132,6 +133,8 @@ def lay_out(
     ------
     RankError
         If the moderators are collinear or more than the effects.
+    NotEstimable
+        If nothing is left to estimate a variance from.
     """
     covariance = covariance_of(terms, data, correlations)
     dropped = independent_columns(data.X, data.names).dropped
@@ -148,7 +151,25 @@ def lay_out(
     scale = math.sqrt(float(np.median(data.vi)))
     size = np.sqrt(np.square(data.X).sum(axis=0))
     T = np.linalg.inv(np.linalg.qr(data.X / size)[1]) / size[:, None]
-    return Machine(data, covariance, restricted, scale, T)
+    machine = Machine(data, covariance, restricted, scale, T)
+    if restricted:
+        _refuse_taken_up(machine)
+    return machine
+
+
+def _refuse_taken_up(machine: Machine) -> None:
+    """Refuse variances that the restricted likelihood is flat in."""
+    covariance = machine.covariance
+    for i in taken_up(covariance, machine.orthonormal.X):
+        what = covariance.tau_titles[i]
+        why = "only one group tells of it"
+        if covariance.tau_levels[i] > 1:
+            names = ", ".join(machine.data.names)
+            why = f"the coefficients ({names}) already give every level a mean of its own"
+        raise NotEstimable(
+            f"The variance {what[:1].lower()}{what[1:]} cannot be estimated: {why}. Leave that "
+            "random effect or a moderator out."
+        )
 
 
 def _block_codes(data: DependentData) -> list[IntVector]:

@@ -15,6 +15,7 @@ from metadesk.models.meta.fit_statistics import EFFECT, NORMAL
 from metadesk.models.meta.multilevel.blocks import LOG_2PI
 from metadesk.models.meta.multilevel.data import DependentData, Factor
 from metadesk.models.meta.multilevel.estimate import Fit, lay_out, maximise
+from metadesk.models.meta.multilevel.identified import same_levels
 from metadesk.models.meta.multilevel.profile import profile_intervals
 from metadesk.models.meta.multilevel.robust import ROBUST, RobustResult, robust_coefficients
 from metadesk.models.meta.multilevel.structures import (
@@ -361,6 +362,14 @@ class _Report:
                     "singular-covariance",
                 )
             )
+        titles = self.fit.machine.covariance.tau_titles
+        for i, j in same_levels(self.fit.machine.covariance):
+            text = (
+                f"{titles[i]} and {titles[j][:1].lower() + titles[j][1:]}: the levels hold the "
+                "same rows, so only the sum of the two variances is estimated; how it is divided "
+                "means nothing. Leave one of them out."
+            )
+            notes.append(Note(text, "caution", "same-levels"))
         if not self.fit.converged:
             notes.append(
                 Note(
