@@ -48,7 +48,7 @@ def _with_moderators(result: AnalysisResult, fit: FitResult) -> str:
             f"{p_phrase(test.p)}"
         )
     spread = fit.heterogeneity
-    if spread is not None:
+    if spread is not None and not spread.QE_df < 1.0:
         shown = _tau2(fit, "residual τ²")
         if not math.isnan(spread.R2):
             shown += f", {format_value(spread.R2, 'percent', 0)} of τ² explained"

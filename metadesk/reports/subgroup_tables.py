@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from metadesk.analysis.result import AnalysisResult
+from metadesk.analysis.subgroups import NOT_STATED
 from metadesk.analysis.testing import adjusted_words
 from metadesk.document import Cell, Column, Table
 from metadesk.document.numbers import p_phrase
@@ -59,6 +60,13 @@ def subgroup_table(result: AnalysisResult, found: SubgroupAnalysis) -> Table:
     rows = [_subgroup_row(result, found, group) for group in found.groups]
     rows.append(_overall_row(result, found.overall))
     notes = [difference_sentence(found)]
+    silent = next((group.k for group in found.groups if group.level == NOT_STATED), 0)
+    if silent:
+        studies = "1 study that does" if silent == 1 else f"{silent} studies that do"
+        notes.append(
+            f"{studies} not state {found.column} stand{'s' if silent == 1 else ''} as a group in "
+            f"this test; exclude {'it' if silent == 1 else 'them'} to compare the others alone."
+        )
     if found.overall.family != "fixed":
         notes += [note.text for note in found.notes]
     return Table(f"Subgroups by {found.column}", columns, tuple(rows), tuple(notes), "subgroups")

@@ -11,7 +11,8 @@ from metadesk.analysis.engine import fit, prepare, run
 from metadesk.analysis.presets import PRESETS, default_spec
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.errors import DataProblem, SpecProblem
-from metadesk.table import make_table
+from metadesk.reports.subgroup_tables import subgroup_table
+from metadesk.table import SetCells, make_table
 
 OPTIONS = {
     "tau2": {"REML": 0.313243258136, "DL": 0.308760262862, "PM": 0.318068452205},
@@ -160,6 +161,17 @@ def test_subgroups_get_their_own_estimates_and_a_test_of_their_difference(bcg) -
     assert {s.subgroup for s in result.studies} == {"random", "alternate", "systematic"}
     common = run(replace(default_spec(), subgroup="alloc", subgroup_tau2="common"), bcg)
     assert common.subgroups.difference.statistic != result.subgroups.difference.statistic
+
+
+def test_studies_that_state_no_subgroup_are_said_to_count_as_one(bcg) -> None:
+    alloc = bcg.column("alloc")
+    row = bcg.row_ids[0]
+    silent = SetCells(((row, alloc.id, None),)).apply(bcg)[0]
+    result = run(replace(default_spec(), subgroup="alloc"), silent)
+    notes = subgroup_table(result, result.subgroups).notes
+    assert "1 study that does not state alloc stands as a group in this test" in " ".join(notes)
+    whole = run(replace(default_spec(), subgroup="alloc"), bcg)
+    assert "not state" not in " ".join(subgroup_table(whole, whole.subgroups).notes)
 
 
 def test_a_subgroup_column_that_is_not_there_is_named(bcg) -> None:

@@ -27,6 +27,10 @@ WEIGHTINGS = {
 }
 
 
+_TOLD = 0.9995
+"""From here on a factor is written as 1 with three digits, and 1 is not said to be below 1."""
+
+
 @dataclass(frozen=True, eq=False)
 class Linear:
     """Coefficients, their classic covariance and what tests need.
@@ -119,7 +123,8 @@ def coefficients(
     elif test in ("hksj", "hksj-guarded"):
         scale = q / df
         if test == "hksj-guarded" and scale < 1.0:
-            notes.append(_guard_acted(scale))
+            if scale < _TOLD:
+                notes.append(_guard_acted(scale))
             scale = 1.0
         C, dfs = at.C * scale, np.full(fit.p, df)
     elif test != "z":

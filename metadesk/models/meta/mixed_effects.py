@@ -99,6 +99,8 @@ def _with_partition(request: Request, fit: Pooled, data: MetaData, progress: Pro
         return result
     rest = result.heterogeneity
     assert rest is not None
+    if rest.QE_df < 1.0:
+        return replace(result, notes=_with_no_df(result))
     alone = MeanKernel(data.yi, data.vi)
     if fit.tau2 is None:
         h2 = alone.quadratic(0.0)[0] / (data.k - 1)
@@ -125,6 +127,17 @@ def _with_partition(request: Request, fit: Pooled, data: MetaData, progress: Pro
         tables=(*result.tables, _partition_table(total, rest.tau2, spread.R2)),
         notes=result.notes + _partition_notes(total, rest.tau2, result),
     )
+
+
+def _with_no_df(result: FitResult) -> tuple[Note, ...]:
+    """The notes of a result, and that its tau² of 0 says nothing; where no note says it already."""
+    if any(note.code == "no-df" for note in result.notes):
+        return result.notes
+    text = (
+        f"{result.k} studies for {len(result.coefficients.names)} coefficients: the line runs "
+        "through every study, so heterogeneity cannot be seen and tau² is taken as 0."
+    )
+    return (*result.notes, Note(text, "strong", "no-df"))
 
 
 def _nests_the_mean(fit: Pooled) -> bool:

@@ -78,6 +78,16 @@ def test_too_many_moderators_are_refused_by_name(cells):
         fit_location_scale(LocationScale(), ScaleData.of(data, design))
 
 
+def test_as_many_coefficients_as_studies_explain_nothing(cells):
+    design = build_design({"x": [1, 2]}, [Continuous("x")])
+    fit = fit_mixed(PLAIN, MetaData.of([0.1, 0.9], [0.1, 0.1], design=design))
+    assert np.isnan(fit.heterogeneity.R2)
+    assert fit.tables == ()
+    note = next(n for n in fit.notes if n.code == "no-df")
+    assert note.severity == "strong"
+    assert "heterogeneity cannot be seen" in note.text
+
+
 def test_without_moderators_a_mixed_model_is_the_random_one(bcg):
     mixed, random = fit_mixed(PLAIN, bcg), fit_random(RandomEffects(test="z"), bcg)
     assert mixed.pooled.value == random.pooled.value
