@@ -124,10 +124,13 @@ def fit(prepared: AnyPrepared, progress: Progress = SILENT) -> AnyResult:
 
 def _blank(prepared: Prepared) -> AnalysisResult:
     """The result as it stands before anything is fitted."""
+    effects = prepared.effects
+    used = [s.used for s in prepared.studies]
     return AnalysisResult(
         spec=prepared.spec,
         measure=prepared.measure,
-        scale=prepared.effects.scale if prepared.effects else MEASURES["GEN"].scale,
+        scale=effects.scale if effects else MEASURES["GEN"].scale,
+        size=effects.typical_size(used) if effects else math.nan,
         studies=prepared.studies,
         data_columns=prepared.data_columns,
         fingerprint=prepared.fingerprint,

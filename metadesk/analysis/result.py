@@ -171,6 +171,9 @@ class AnalysisResult:
     spread) and ``permutation`` are there when they were asked for. ``tests`` are those beyond the
     main fit's own: of single terms, of terms together, by likelihood ratio.
 
+    ``size`` is the harmonic mean of the studies' sizes, at which a pooled value is read where the
+    way back to the natural scale depends on it (Freeman–Tukey).
+
     ``main`` is None when nothing could be pooled; ``problem`` then says why in one sentence, and
     whatever is known about the studies is still here. ``outcome`` names the outcome of a long sheet
     that was analysed, '' for the whole sheet; ``other_outcomes`` counts the rows of each other one
@@ -183,6 +186,7 @@ class AnalysisResult:
     measure: str
     scale: Scale
     studies: tuple[StudyResult, ...]
+    size: float = math.nan
     data_columns: tuple[DataColumn, ...] = ()
     main: FitResult | None = None
     companions: tuple[Companion, ...] = ()
@@ -238,7 +242,7 @@ class AnalysisResult:
 
     def natural(self, value: float) -> float:
         """Bring a number from the analysis scale to the natural scale."""
-        return float(self.scale.to_natural(value))
+        return float(self.scale.read(value, self.size))
 
     def fit_of(self, key: str) -> FitResult | None:
         """The fit of a companion by key ('fixed', 'random'), or None."""

@@ -7,7 +7,7 @@ single rows are collected as :class:`Remark`, so that a hundred thousand clean r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -107,11 +107,16 @@ class Scale:
     with_n: Callable[[FloatVector, FloatVector], FloatVector] | None = None
 
     def read(self, y: Any, n: Any = None) -> FloatVector:
-        """Bring ``y`` to the natural scale; ``n`` is its size, where the way back depends on it."""
+        """Bring ``y`` to the natural scale; ``n`` is its size, where the way back depends on it.
+
+        Where the size is not known (NaN) it is taken as large.
+        """
         with np.errstate(all="ignore"):
             if self.with_n is None or n is None:
                 return self.to_natural(y)
-            return self.with_n(np.asarray(y, dtype=float), np.asarray(n, dtype=float))
+            sizes = np.asarray(n, dtype=float)
+            known = self.with_n(np.asarray(y, dtype=float), sizes)
+            return np.where(np.isnan(sizes), self.to_natural(y), known)
 
     @property
     def tested(self) -> float:
@@ -304,15 +309,18 @@ class EffectSizes:
 
     def natural(self) -> FloatVector:
         """Estimates on the natural scale (odds ratios for OR, correlations for ZCOR)."""
-        return self.scale.read(self.yi, self._sizes())
+        return self.scale.read(self.yi, self.ni)
 
     def natural_ci(self, level: float = 0.95) -> tuple[FloatVector, FloatVector]:
         """Ends of the Wald intervals on the natural scale."""
         lower, upper = self.ci(level)
-        return self.scale.read(lower, self._sizes()), self.scale.read(upper, self._sizes())
+        return self.scale.read(lower, self.ni), self.scale.read(upper, self.ni)
 
-    def _sizes(self) -> FloatVector | None:
-        return None if np.isnan(self.ni).any() else self.ni
+    def typical_size(self, used: Sequence[bool]) -> float:
+        """Harmonic mean of the sizes of the rows ``used``; NaN where one is not known."""
+        sizes = self.ni[np.asarray(used, dtype=bool)]
+        with np.errstate(all="ignore"):
+            return float(1.0 / np.mean(1.0 / sizes)) if sizes.size else float("nan")
 
 
 def _same(x: Any) -> FloatVector:
