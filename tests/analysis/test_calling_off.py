@@ -62,7 +62,7 @@ LONG = {
     ),
     "bootstrap prediction": (
         AnalysisSpec(model="random", model_options={"prediction": "nnf"}),
-        lambda: effects(30), "Confidence distribution of tau²", 100,
+        lambda: effects(30), "Confidence distribution of τ²", 100,
     ),
     "interval by generalised Q": (
         AnalysisSpec(model="random", model_options={"tau2_interval": "BJ"}),

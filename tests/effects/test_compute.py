@@ -360,7 +360,9 @@ def test_intervals_and_p_values_of_t_tests_use_their_degrees_of_freedom():
 
 
 def test_p_values_of_a_proportion_do_not_tell_its_standard_error():
-    assert one("PLO", est=0.3, pval=0.01).reasons == ("Missing: Standard error (sei).",)
+    assert one("PLO", est=0.3, pval=0.01).reasons == (
+        "Missing: Standard error (sei) or Total (ni).",
+    )
     assert one("CLES", est=0.7, zi=2.5).sei[0] == pytest.approx(0.2 / 2.5)
     assert one("MN", est=3.0, zi=2.0).sei[0] == pytest.approx(1.5)
 
