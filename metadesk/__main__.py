@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-TASKS = ("analyse", "list")
+TASKS = ("analyse", "analyze", "list")
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -59,7 +59,11 @@ def _parser() -> Words:
     )
     parser.add_argument("--version", action="version", version=f"metadesk {__version__}")
     tasks = parser.add_subparsers(required=True, metavar="analyse | list")
-    _analyse_words(tasks.add_parser("analyse", help="analyse a workbook and write the results"))
+    _analyse_words(
+        tasks.add_parser(
+            "analyse", aliases=["analyze"], help="analyse a workbook and write the results"
+        )
+    )
     listing = tasks.add_parser("list", help="list what metadesk can do")
     listing.add_argument("what", nargs="?", choices=LISTED)
     listing.set_defaults(task=_list)

@@ -31,7 +31,7 @@ NUMBER_MODERATORS = words_of(
 )
 OF_ARMS = ("m#i", "sd#i", "se#i", "lb#i", "ub#i", "min#i", "q1_#i", "med#i", "q3_#i", "max#i")
 FURTHER = frozenset(
-    {"ti", "Fi", "zi", "pi", "pval", "level", "dfs"}
+    {"ti", "Fi", "zi", "pi", "ri", "pval", "level", "dfs"}
     | {name.replace("#", arm) for name in OF_ARMS for arm in "12"}
 )
 """Roles of further numbers beside an effect's own columns; taken by these very names alone."""

@@ -1,4 +1,4 @@
-"""One group: events of a total, a mean with its SD, a correlation."""
+"""One group: events of a total or over person-time, a mean with its SD, a correlation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from metadesk.formats.candidates import MOST, Block, Candidate, not_above, simpl
 
 
 def one_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
-    """Events of a total, a mean with its SD, or a correlation, in one group."""
+    """Events of a total or over person-time, a mean with its SD, or a correlation."""
     plain = [c for c in columns if not c.reading.arm and not c.reading.rest and c.is_numeric]
     plain += [c for c in columns if c.is_numeric and _is_correlation(c)]
+    plain += [c for c in columns if c.is_numeric and c not in plain and _is_time(c, columns)]
     size = next((c for c in plain if c.reading.quantity == "total" and c.is_count), None)
     events = next((c for c in plain if c.reading.quantity == "events" and c.is_count), None)
     correlation = next((c for c in plain if _is_correlation(c)), None)
     mean = next((c for c in plain if c.reading.quantity == "mean"), None)
     sd = next((c for c in plain if c.reading.quantity == "sd"), None)
-    if size is None or _stand_twice((size, events, mean, sd), columns):
+    time = next((c for c in plain if _is_time(c, columns)), None)
+    if _stand_twice((size, events, time, mean, sd), columns):
+        return []
+    if time is not None and events is not None:
+        return [simple_block("one group", {"xi": events, "ti": time})]
+    if size is None:
         return []
     if correlation is not None:
         return [simple_block("correlation", {"ri": correlation, "ni": size})]
@@ -25,6 +31,14 @@ def one_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
     if mean is not None and sd is not None:
         return [simple_block("one group", {"mi": mean, "sdi": sd, "ni": size})]
     return []
+
+
+def _is_time(candidate: Candidate, columns: Sequence[Candidate]) -> bool:
+    """Whether a column is person-time: by its words, or as the ``ti`` beside an ``xi``."""
+    if candidate.reading.quantity == "time":
+        return True
+    beside = {c.column.name.strip() for c in columns}
+    return candidate.column.name.strip() == "ti" and "xi" in beside
 
 
 def _stand_twice(chosen: Sequence[Candidate | None], columns: Sequence[Candidate]) -> bool:

@@ -37,6 +37,11 @@ def test_analyse_writes_numbers_workbook_and_figures_and_says_where(tmp_path, ca
     assert "13 studies" in said
 
 
+def test_the_command_may_be_spelt_the_american_way(tmp_path, capsys) -> None:
+    assert main(["analyze", str(BCG), "--out", str(tmp_path)]) == 0
+    assert "13 studies" in capsys.readouterr().out
+
+
 def test_the_json_holds_every_number_at_full_precision(tmp_path) -> None:
     main(["analyse", str(BCG), "--out", str(tmp_path)])
     found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))

@@ -220,6 +220,20 @@ def test_one_group_in_the_fields_own_names(names):
     }
 
 
+@pytest.mark.parametrize(
+    "names", [("xi", "ti"), ("events", "person-years"), ("Cases", "Person_years")]
+)
+def test_events_over_person_time_in_one_group_are_recognised(names):
+    found = roles_of(names, (EVENTS[0], MEANS[0]))
+    assert (found["xi"], found["ti"]) == names
+
+
+def test_a_column_named_as_the_correlation_of_the_conditions_is_that():
+    names = ["m1i", "sd1i", "m2i", "sd2i", "ni", "ri"]
+    cells = (*MEANS[:2], *OTHER[:2], MEANS[2], PLAIN[0])
+    assert roles_of(names, cells)["ri"] == "ri"
+
+
 def test_medians_with_quartiles_are_recognised():
     names = ["med1i", "q1_1i", "q3_1i", "n1i", "med2i", "q1_2i", "q3_2i", "n2i"]
     cells = (MEANS[0], MEANS[1], OTHER[0], MEANS[2], OTHER[0], OTHER[1], OTHER[0], OTHER[2])
