@@ -22,8 +22,9 @@ def result_sentence(result: AnalysisResult) -> str:
     pooled = fit.pooled
     parts = [
         f"{_studies(result)}, {inside(fit.title)}: {inside(result.family.title)} "
-        f"{natural_text(result, pooled.value)} {_ends(result, pooled.interval)}, "
-        f"{p_phrase(pooled.p)}"
+        f"{natural_text(result, pooled.value)} {_ends(result, pooled.interval)}"
+        # a proportion, a rate or a mean of one group has no value of 'no effect' to be tested
+        + ("" if math.isnan(result.scale.null) else f", {p_phrase(pooled.p)}")
     ]
     spread = fit.heterogeneity
     if spread is not None and fit.k > 1:

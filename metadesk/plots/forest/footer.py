@@ -73,7 +73,8 @@ class Footer:
             lines.append(f"The model has moderators: there is no single pooled effect.{light}")
         if self.options.show_heterogeneity:
             lines.append(heterogeneity_text(fit, self.style))
-        if self.options.show_test and fit.has_pooled:
+        tests_something = fit.has_pooled and not math.isnan(self.result.scale.null)
+        if self.options.show_test and tests_something:
             lines.append(test_text(fit, self.style))
             other = companion_of(self.result)
             if self.options.show_companion and other is not None:
