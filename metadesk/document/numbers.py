@@ -99,6 +99,11 @@ def significant(value: float, digits: int = 4) -> str:
     return (MINUS if value < 0 else "") + f"{mantissa}×10^{power}"
 
 
+def in_sentence(value: float) -> str:
+    """Write a number that a sentence tells of a calculation: six significant digits."""
+    return significant(value, 6) if math.isfinite(value) else format_value(value)
+
+
 def grouped(value: float) -> str:
     """Write a whole number with thin spaces between thousands, from five digits on."""
     if float(value) != int(value):

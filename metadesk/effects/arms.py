@@ -18,8 +18,8 @@ from metadesk.effects.conversions.fivenum import (
     WAN,
     FiveNumbers,
     mean_sd,
-    quartile_width,
-    range_width,
+    sd_of_quartiles,
+    sd_of_range,
     skewed,
 )
 from metadesk.effects.conversions.spread import sd_from_interval, sd_from_se
@@ -98,12 +98,12 @@ class _ByWidth:
     low: str
     high: str
     what: str
-    width: Callable[[FloatVector], FloatVector]
+    spread: Callable[[FloatVector, FloatVector, FloatVector], FloatVector]
 
     def __call__(self, columns: Columns, arm: str, context: Context) -> Arm:
         low, high = (columns[role.replace("#", arm)] for role in (self.low, self.high))
         n = columns[f"n{arm}i"]
-        sd = (high - low) / self.width(np.maximum(n, SMALLEST))
+        sd = self.spread(low, high, n)
         reasons = (
             Remark(
                 n < SMALLEST,
@@ -169,7 +169,7 @@ ARM_WAYS: tuple[ArmWay, ...] = (
         "mean_quartiles",
         "mean and quartiles",
         (_MEAN, _Q1, _Q3, _SIZE),
-        _ByWidth("q1_#i", "q3_#i", "interquartile range", quartile_width),
+        _ByWidth("q1_#i", "q3_#i", "interquartile range", sd_of_quartiles),
         WAN,
         approximate=True,
     ),
@@ -177,7 +177,7 @@ ARM_WAYS: tuple[ArmWay, ...] = (
         "mean_range",
         "mean and range",
         (_MEAN, _MIN, _MAX, _SIZE),
-        _ByWidth("min#i", "max#i", "range", range_width),
+        _ByWidth("min#i", "max#i", "range", sd_of_range),
         WAN,
         approximate=True,
     ),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from metadesk.document.numbers import in_sentence
 from metadesk.document.words import inside
 from metadesk.effects.compute import compute
 from metadesk.effects.conversions.steps import Settings, Step, steps_for
@@ -24,7 +25,7 @@ from metadesk.table.roles import ROLES
 _HELPING = frozenset(
     {
         "est", "yi", "sei", "vi", "zi", "pval", "lower", "upper",
-        "p1i", "p2i", "se1i", "se2i", "lb1i", "ub1i", "lb2i", "ub2i",
+        "level", "dfs", "p1i", "p2i", "se1i", "se2i", "lb1i", "ub1i", "lb2i", "ub2i",
     }
 )  # fmt: skip
 _DEEPEST = 24
@@ -41,8 +42,8 @@ class Taken:
     @property
     def sentence(self) -> str:
         """What was worked out, and from what, in words."""
-        out = ", ".join(f"{x:.6g}" for x in self.outputs.values())
-        came = ", ".join(f"{_words(role)} {x:.6g}" for role, x in self.inputs.items())
+        out = ", ".join(in_sentence(x) for x in self.outputs.values())
+        came = ", ".join(f"{_words(role)} {in_sentence(x)}" for role, x in self.inputs.items())
         title = self.step.title
         return f"{title[:1].upper()}{title[1:]}: {out} (from {came})."
 
@@ -128,7 +129,7 @@ def calculate(
     roles = (frozenset(entry.roles) | _HELPING) - _of_the_mean(entry)
     given = {role: float(x) for role, x in known.items() if not np.isnan(x)}
     scale = entry.scale_for(from_plain(entry.options, options or {}, where=f"measure {measure}"))
-    settings = Settings(level, scale)
+    settings = Settings(level, scale, bounds_as_they_stand="yi" in given and "est" not in given)
     steps = steps_for(measure, roles)
     branches = _branches(given, steps, settings)
     found = tuple(_solution(measure, values, taken, options, level) for values, taken in branches)
@@ -156,7 +157,7 @@ def _branches(given: dict[str, float], steps: tuple[Step, ...], settings: Settin
             done.append((values, taken))
             continue
         step, answers = move
-        inputs = {role: values[role] for role in step.inputs}
+        inputs = step.known_inputs(values)
         for answer in answers:
             new = {role: x for role, x in answer.items() if role not in values}
             open_.append(({**values, **new}, (*taken, Taken(step, inputs, new))))

@@ -10,6 +10,8 @@ import numpy as np
 from scipy import special
 
 from metadesk.effects.conversions.survival import (
+    log_hazard_ratio,
+    observed_less_expected_of_z,
     variance_from_allocation,
     variance_from_events,
 )
@@ -89,8 +91,8 @@ class _LogRank:
 
     def __call__(self, columns: Columns, context: Context) -> Computed:
         v = self.v_of(columns)
-        y = self.z_of(columns) / np.sqrt(v)
-        return Computed(y, 1.0 / v, _people(columns, v), (_eventless(v),))
+        oe = observed_less_expected_of_z(self.z_of(columns), v)
+        return Computed(*log_hazard_ratio(oe, v), _people(columns, v), (_eventless(v),))
 
 
 @dataclass(frozen=True)

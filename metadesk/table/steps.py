@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from metadesk.document.numbers import in_sentence
 from metadesk.table.cells import Value
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def written(value: Value) -> str:
     if value is None or value == "":
         return "empty"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return in_sentence(value)
     return str(value)
 
 

@@ -22,7 +22,7 @@ def test_what_follows_is_shown_step_by_step():
     assert math.sqrt(solution.vi) == pytest.approx(abs(math.log(0.7)) / 2.5758293035489004)
     assert [t.step.key for t in solution.taken][:3] == ["to_analysis", "z_of_p", "se_of_z"]
     assert solution.taken[0].sentence == (
-        "Estimate on the analysis scale: -0.356675 (from effect 0.7)."
+        "Estimate on the analysis scale: −0.356675 (from effect 0.7)."
     )
     assert "lower" in solution.derived
 

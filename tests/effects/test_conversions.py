@@ -203,9 +203,9 @@ REVERSIBLE = [s.key for s in STEPS if s.inverse and STEPS[s.inverse].inverse == 
 EXAMPLE = {
     "ai": 12, "bi": 38, "n1i": 50, "p1i": 24, "ci": 9, "di": 31, "n2i": 40, "p2i": 22.5, "m1i":
     4, "sd1i": 2, "se1i": 0.3, "m2i": 3, "sd2i": 1.5, "se2i": 0.2, "lb1i": 3, "ub1i": 5, "lb2i":
-    2, "ub2i": 4, "est": 0.7, "yi": -0.5108256237659907, "sei": 0.2, "vi": 0.05, "zi": -2,
-    "pval": 0.03, "lower": 0.4, "upper": 0.9, "oe": -6, "v": 15, "di_": 1, "ti": 2, "ri": 0.3,
-    "Fi": 4, "pi": 0.04,
+    2, "ub2i": 4, "est": 0.7, "yi": 0.4054651081081644, "sei": 0.2, "vi": 0.05, "zi": 2,
+    "pval": 0.03, "lower": 0.9, "upper": 2.5, "oe": -6, "v": 15, "di_": 1, "ti": 2, "ri": 0.3,
+    "Fi": 4, "pi": 0.04, "ni": 20, "sdi": 1.6,
 }  # fmt: skip
 
 

@@ -110,6 +110,19 @@ def quartile_width(n: FloatVector) -> FloatVector:
     return np.asarray(2.0 * special.ndtri((0.75 * n - 0.125) / (n + 0.25)))
 
 
+def sd_of_quartiles(q1: FloatVector, q3: FloatVector, n: FloatVector) -> FloatVector:
+    """Rough SD beside a reported mean: (q3 − q1) over :func:`quartile_width`, 1.35 in large groups.
+
+    Sizes below ``SMALLEST`` are taken as ``SMALLEST``; the caller says that they are too small.
+    """
+    return np.asarray((q3 - q1) / quartile_width(np.maximum(n, SMALLEST)))
+
+
+def sd_of_range(lowest: FloatVector, highest: FloatVector, n: FloatVector) -> FloatVector:
+    """Rough SD beside a reported mean: the range over :func:`range_width`."""
+    return np.asarray((highest - lowest) / range_width(np.maximum(n, SMALLEST)))
+
+
 def _luo_mean(x: FiveNumbers, by_range: BoolVector, by_quartiles: BoolVector) -> FloatVector:
     """Mean by Luo et al. (2018), eq. 7, 11 and 15."""
     n, middle, mid_range, mid_quartile = x.n, x.median, (x.min + x.max) / 2.0, (x.q1 + x.q3) / 2.0

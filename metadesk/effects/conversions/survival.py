@@ -33,7 +33,17 @@ def observed_less_expected(p: ArrayLike, v: ArrayLike, favours_group_1: ArrayLik
     """
     z = -special.ndtri(np.asarray(p, dtype=float) / 2.0)
     sign = np.where(np.asarray(favours_group_1, dtype=bool), -1.0, 1.0)
-    return np.asarray(sign * z * np.sqrt(np.asarray(v, dtype=float)))
+    return observed_less_expected_of_z(sign * z, v)
+
+
+def observed_less_expected_of_z(z: ArrayLike, v: ArrayLike) -> FloatVector:
+    """O − E from the z of a log-rank test, z·√V; below 0 where group 1 fares better."""
+    return np.asarray(np.asarray(z, dtype=float) * np.sqrt(np.asarray(v, dtype=float)))
+
+
+def log_rank_z(oe: ArrayLike, v: ArrayLike) -> FloatVector:
+    """Z of the log-rank test, (O − E)/√V; back from :func:`observed_less_expected_of_z`."""
+    return np.asarray(np.asarray(oe, dtype=float) / np.sqrt(np.asarray(v, dtype=float)))
 
 
 def log_hazard_ratio(oe: ArrayLike, v: ArrayLike) -> tuple[FloatVector, FloatVector]:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from metadesk.document.numbers import fixed
+from metadesk.document.numbers import fixed, in_sentence
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
 from metadesk.table import ROLES, number_in, parse_number, shown
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from metadesk.effects import Measure
     from metadesk.effects.calculator import Calculation, Solution
 
-HELPING = ("est", "yi", "lower", "upper", "sei", "vi", "zi", "pval")
-MOST_STEPS = 8
+HELPING = ("est", "yi", "lower", "upper", "level", "sei", "vi", "zi", "pval", "dfs")
 
 
 def fields_of(measure: Measure) -> dict[str, dict[str, str]]:
@@ -252,7 +251,7 @@ class RowCalculator(QDialog):
         found = self.solution
         derived = found.derived if found is not None else {}
         for role, line in self.fields.items():
-            line.setPlaceholderText(f"{derived[role]:.6g}" if role in derived else "")
+            line.setPlaceholderText(in_sentence(derived[role]) if role in derived else "")
         asks = self._found is not None and self._found.is_ambiguous and found is None
         self.take.setEnabled(not asks and bool(self.known()))
         if asks:
@@ -343,7 +342,7 @@ def _told_by_group(values: list[tuple[str, float]]) -> str:
     for title, x in values:
         bare = _without_group(title)
         parts.setdefault(title.removeprefix(bare).removeprefix(", "), []).append(
-            f"{bare[:1].lower()}{bare[1:]} {x:.6g}"
+            f"{bare[:1].lower()}{bare[1:]} {in_sentence(x)}"
         )
     told = [f"{group}: {', '.join(of)}" if group else ", ".join(of) for group, of in parts.items()]
     words = "; ".join(told)

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from metadesk.document.numbers import fixed
+from metadesk.document.numbers import fixed, in_sentence
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
 from metadesk.table.steps import RowSteps, written
@@ -172,7 +172,7 @@ class RowWindow(QDialog):
     def _way(self, way: Way) -> QFrame:
         """One way as a card: what goes in, what is converted, the formula, what comes out."""
         mark = self.tr(" · in use") if way.used else self.tr(" · refused") if way.refused else ""
-        inputs = "; ".join(f"{escape(title)}: {x:.6g}" for _, title, x in way.inputs)
+        inputs = "; ".join(f"{escape(title)}: {in_sentence(x)}" for _, title, x in way.inputs)
         lines = [f"<b>{escape(way.title[:1].upper() + way.title[1:])}</b>{mark}", inputs]
         lines += [escape(step) for step in way.steps]
         if way.reason:
