@@ -103,7 +103,7 @@ class _Notebook:
     """Sentences by row number; empty for clean rows."""
 
     reasons: dict[int, str]
-    notes: dict[int, list[str]]
+    notes: dict[int, tuple[str, ...]]
 
     def refuse(self, remarks: tuple[Remark, ...], rows: IntVector) -> BoolVector:
         """Write down why rows have no effect (the first reason counts); return which those are."""
@@ -122,7 +122,11 @@ class _Notebook:
         for remark in remarks:
             hit = np.flatnonzero(remark.mask)
             for i, row in zip(hit.tolist(), rows[hit].tolist(), strict=True):
-                self.notes.setdefault(row, []).append(remark.say(i))
+                self.add(row, remark.say(i))
+
+    def add(self, row: int, text: str) -> None:
+        """Write down one note of a row."""
+        self.notes[row] = (*self.notes.get(row, ()), text)
 
 
 class _Work:
@@ -371,7 +375,7 @@ class _Work:
             f"Two ways disagree: {mine.title} gives {here:.4g} (SE {np.sqrt(self.vi[row]):.4g}), "
             f"{route.title} gives {there:.4g} (SE {np.sqrt(v):.4g}); the first was used."
         )
-        self.book.notes.setdefault(row, []).append(text)
+        self.book.add(row, text)
 
     def result(self) -> EffectSizes:
         """Put everything together."""
@@ -381,7 +385,7 @@ class _Work:
         for row, text in self.book.reasons.items():
             reasons[row] = text
         for row, texts in self.book.notes.items():
-            notes[row] = tuple(texts)
+            notes[row] = texts
         return EffectSizes(
             measure=self.entry.key,
             yi=self.yi,

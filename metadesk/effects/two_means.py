@@ -123,7 +123,7 @@ _HUGE = 2.0
 def _suspicious(g: FloatVector) -> Remark:
     return Remark(
         np.abs(g) > _HUGE,
-        lambda i: f"An SMD of {g[i]:.3g} is very large; were standard errors entered as SDs?",
+        lambda i: f"An SMD of {g.item(i):.3g} is very large; were standard errors entered as SDs?",
     )
 
 
