@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLineEdit, QPushButton, QRadioButton
 
+from metadesk.gui.effects.calculator import RowCalculator
 from metadesk.gui.effects.cards import MeasureCards
 from metadesk.gui.start_page import BLANKS
 
@@ -185,3 +186,48 @@ def test_observed_minus_expected_gives_the_log_hazard_ratio(person) -> None:
     for yi, vi in ((-0.3125, 0.025), (0.1875, 0.0625)):
         assert person.holds(book["Studies"], yi)
         assert person.holds(book["Studies"], vi)
+
+
+def test_ready_made_estimates_give_the_references_pooled_effect(person) -> None:
+    pooled = json.loads((REFERENCE / "k2_uni.json").read_text(encoding="utf-8"))
+    case = next(c for c in pooled if c["id"] == "uni.dat.hackshaw1998.REML.adhoc")
+    with (REFERENCE / "data" / "dat.hackshaw1998.csv").open(encoding="utf-8-sig") as handle:
+        rows = list(csv.DictReader(handle))
+    columns = {
+        "yi": [row["yi"] for row in rows],
+        "sei": [repr(math.sqrt(float(row["vi"]))) for row in rows],
+    }
+    paste_into_blank(person, "Estimates with standard errors", columns)
+    choose_card(person, "GEN")
+    book = person.export()
+    for row in rows:
+        assert person.holds(book["Studies"], float(row["yi"]))
+        assert person.holds(book["Studies"], float(row["vi"]))
+    (b,) = case["expect"]["b"]
+    assert person.holds(book["Results"], b, rel=1e-6)
+
+
+def test_a_log_rank_test_without_direction_is_asked_for_it_and_kept_with_the_row(person) -> None:
+    paste_into_blank(person, "Hazard ratios", {"oe": ["-12.5", ""], "v": ["40", ""]})
+    choose_card(person, "HR")
+    person.window.sheet.setFocus()
+    person.window.sheet.cursor_.go(1, 1)
+    dialog = person.window.effects.calculate_row()
+    assert isinstance(dialog, RowCalculator)
+    for role, text in {"pval": "0.02", "ai": "30", "ci": "45"}.items():
+        field = dialog.findChild(QLineEdit, f"calc-{role}")
+        field.setText(text)
+        field.textEdited.emit(text)
+    assert "Which one" in dialog.answer.text()
+    better, worse = dialog.findChildren(QRadioButton)
+    assert "HR 0.578" in better.text()
+    assert "HR 1.730" in worse.text()
+    better.click()
+    dialog.findChild(QPushButton, "calculatorTake").click()
+    person.wait()
+    row_id = person.session.table.row_ids[1]
+    assert "log-rank" in str(person.session.table.steps[row_id]).lower()
+    book = person.export()
+    v, z = 30 * 45 / 75, -2.3263478740408408  # Parmar et al. (1998), eq. 7 and 10
+    assert person.holds(book["Studies"], z / math.sqrt(v))
+    assert person.holds(book["Studies"], 1 / v)
