@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from metadesk.analysis.spec import AnalysisSpec
     from metadesk.analysis.trial_spec import AnySpec, TrialSpec
     from metadesk.table import StudyTable
+    from metadesk.table.validate import Problem
 
 BAD_INPUT = 2
 
@@ -183,12 +184,15 @@ def analyse(asked: argparse.Namespace) -> int:
 def _tell_problems(spec: AnySpec, table: StudyTable) -> None:
     """Say what must be mended and what is worth a look, each kind once."""
     from metadesk.analysis.engine import prepare
-    from metadesk.analysis.prepare import Prepared
+    from metadesk.analysis.prepare import Prepared, as_bound, bound_columns
     from metadesk.analysis.row_checks import row_problems
     from metadesk.table.validate import validate
 
     prepared = prepare(spec, table)
-    of_rows = row_problems(prepared) if isinstance(prepared, Prepared) else ()
+    of_rows: Iterable[Problem] = ()
+    if isinstance(prepared, Prepared):
+        table = as_bound(table, bound_columns(prepared.spec, table))
+        of_rows = row_problems(prepared)
     found = [*validate(table), *of_rows]
     for severity, title in (("error", "Must be mended:"), ("warning", "Worth a look:")):
         told = [p for p in found if p.severity == severity]

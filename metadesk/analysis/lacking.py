@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from metadesk.document.words import inside
 from metadesk.effects import MEASURES
 from metadesk.effects.rescue import Rescue, missing_values
+from metadesk.table.cells import is_missing, number_in
 from metadesk.table.checks.look import called
 from metadesk.table.roles import ROLES
+from metadesk.table.table import StudyTable, number_for
 
 NO_ROUTE = ("Missing:", "The row has no values")
 
@@ -31,6 +34,30 @@ def in_sheets_words(sentence: str, measure: str, names: Mapping[str, str]) -> st
             known = called(role) if role in ROLES else inside(need.title)
             sentence = sentence.replace(told, f"'{names[role]}'" if role in names else known)
     return sentence
+
+
+def unread_cell(reason: str, table: StudyTable, row: int) -> str:
+    """What stands in a cell that the reason says is missing, '' where it is empty.
+
+    To a reader the cell is full: it holds words, or a percentage where a count belongs.
+    """
+    for column in table.columns:
+        cell = column.cells[row]
+        if not (column.role and f"'{column.name}'" in reason and isinstance(cell, str)):
+            continue
+        words, role = cell.strip(), ROLES[column.role]
+        if not role.numeric or is_missing(words) or not math.isnan(number_for(role.key, words)):
+            continue
+        if math.isnan(number_in(words)):
+            return (
+                f"'{column.name}' holds '{words}', which is not a number; type the number, or "
+                "leave the cell empty if it was not reported."
+            )
+        return (
+            f"'{column.name}' holds '{words}', a percentage; type the number itself, or give the "
+            "column the role of a percentage."
+        )
+    return ""
 
 
 def nearest_rescue(

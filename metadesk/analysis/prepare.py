@@ -13,7 +13,7 @@ import numpy as np
 from metadesk.analysis.adjusting import adjusted
 from metadesk.analysis.dependence import combined, with_typed_variances
 from metadesk.analysis.display import data_columns
-from metadesk.analysis.lacking import NO_ROUTE, in_sheets_words
+from metadesk.analysis.lacking import NO_ROUTE, in_sheets_words, unread_cell
 from metadesk.analysis.result import DataColumn, StepCell, StudyResult, StudyStep
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.suggest import suggest_measure
@@ -116,7 +116,9 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
             spec, "", rows, None, table=table, problem=suggestion.reason, reason=suggestion.reason,
             outcome=outcome, other_outcomes=others,
         )  # fmt: skip
-    columns = {role: table.floats(column) for role, column in bound.items() if ROLES[role].numeric}
+    columns = {
+        role: table.floats(column, role) for role, column in bound.items() if ROLES[role].numeric
+    }
     if spec.dependence:
         columns = with_typed_variances(spec.dependence, table, columns)
     if outcome:
@@ -125,7 +127,7 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
     labels = filled(spec.labels, roles, any(ROLES[role].arm == 2 for role in columns))
     labels = replace(labels, outcome=labels.outcome or outcome)
     studies = _with_effects(_rows(named, bound), effects, measure, spec.level)
-    studies = tuple(_lacking(study, measure, roles) for study in studies)
+    studies = tuple(_lacking(study, measure, named, i) for i, study in enumerate(studies))
     studies = _set_aside(studies, outcomes, outcome)
     if spec.dependence:
         studies, effects = combined(spec.dependence, table, studies, effects, spec.level)
@@ -197,11 +199,12 @@ def as_bound(table: StudyTable, bound: Mapping[str, TableColumn]) -> StudyTable:
     return table.with_columns(replace(c, role=role_of(c)) for c in table.columns)
 
 
-def _lacking(study: StudyResult, measure: str, names: Mapping[str, str]) -> StudyResult:
+def _lacking(study: StudyResult, measure: str, named: StudyTable, row: int) -> StudyResult:
     """A row without an effect, its reason in the words of the sheet."""
     if study.used or not study.reason.startswith(NO_ROUTE):
         return study
-    return replace(study, reason=in_sheets_words(study.reason, measure, names))
+    reason = in_sheets_words(study.reason, measure, named.roles)
+    return replace(study, reason=unread_cell(reason, named, row) or reason)
 
 
 def _only(columns: dict[str, FloatVector], rows: Sequence[bool]) -> dict[str, FloatVector]:

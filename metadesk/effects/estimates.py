@@ -131,6 +131,11 @@ def from_interval(columns: Columns, context: Context) -> Computed:
     y = middle if own is None else own
     shown = columns.get("est", y)
     bad = ~(np.isfinite(lo) & np.isfinite(hi))
+    edge = (
+        "0 or less, where no ratio can be"
+        if context.scale.key == "log"
+        else f"an end of its scale, {context.scale.lower:g} to {context.scale.upper:g}"
+    )
     turned = ~bad & (hi <= lo)
     outside = ~bad & ~turned & ((y < lo) | (y > hi))
     no_level = ~np.isfinite(critical)
@@ -139,8 +144,8 @@ def from_interval(columns: Columns, context: Context) -> Computed:
         Remark(
             bad,
             lambda i: (
-                f"The interval {lower[i]:g} to {upper[i]:g} cannot be brought to the analysis "
-                "scale; a bound lies at or beyond the edge of the scale."
+                f"The interval {lower[i]:g} to {upper[i]:g} reaches {edge}; type its bounds with "
+                "more digits, or a standard error instead."
             ),
         ),
         Remark(

@@ -26,7 +26,14 @@ from metadesk.table.edits import (
 )
 from metadesk.table.roles import ROLES, UNIQUE_EXCEPT, Role
 from metadesk.table.steps import KeptStep, WrittenCell
-from metadesk.table.table import NOT_A_STUDY, StudyTable, TableColumn, make_table, shown
+from metadesk.table.table import (
+    NOT_A_STUDY,
+    StudyTable,
+    TableColumn,
+    make_table,
+    number_for,
+    shown,
+)
 
 __all__ = [
     "NOT_A_STUDY",
@@ -55,6 +62,7 @@ __all__ = [
     "how_read",
     "is_missing",
     "make_table",
+    "number_for",
     "number_in",
     "parse_number",
     "parse_typed",

@@ -124,5 +124,7 @@ ROLES.add(
     Role("trials", "Number of trials", "Trial rows", "size"),
     Role("offset", "Exposure", "Trial rows", "positive"),
 )
+COUNTED = frozenset({"count", "size"})
+"""Kinds of roles that count people or events."""
 UNIQUE_EXCEPT = frozenset({"moderator", "rob", "covariance"})
 """Roles that several columns may have; every other role stands once."""

@@ -7,13 +7,15 @@ row after others were inserted. An edit makes a new table that shares every unto
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from metadesk.table.cells import Value, number_in
-from metadesk.table.roles import ROLES
+from metadesk.table.roles import COUNTED, ROLES
 from metadesk.table.steps import RowSteps
 
 if TYPE_CHECKING:
@@ -28,6 +30,16 @@ NOT_A_STUDY = frozenset({SUBTOTAL_ROW, NOTE_ROW, HEADER_ROW, HEADING_ROW})
 
 NO_MARKS: Mapping[int, str] = MappingProxyType({})
 NO_STEPS: Mapping[int, RowSteps] = MappingProxyType({})
+
+
+def number_for(role: str, value: Value) -> float:
+    """The number in a cell of a role; NaN for a percentage where people or events are counted.
+
+    Read as a number, '12 %' of the patients would be 12 patients.
+    """
+    if isinstance(value, str) and value.rstrip().endswith("%") and ROLES[role].kind in COUNTED:
+        return math.nan
+    return number_in(value)
 
 
 @dataclass(frozen=True)
@@ -97,11 +109,15 @@ class StudyTable:
         """The cell at these positions."""
         return self.columns[column].cells[row]
 
-    def floats(self, column: TableColumn) -> FloatVector:
-        """The column as (n_rows,) floats; NaN where nothing or no number stands."""
+    def floats(self, column: TableColumn, role: str = "") -> FloatVector:
+        """The column as (n_rows,) floats; NaN where nothing or no number stands.
+
+        With a ``role`` its cells are read as that role's, see :func:`number_for`.
+        """
         import numpy as np  # behind the first paint of the window
 
-        return np.array([number_in(v) for v in column.cells], dtype=float)
+        read = partial(number_for, role) if role else number_in
+        return np.array([read(v) for v in column.cells], dtype=float)
 
     def texts(self, column: TableColumn) -> tuple[str, ...]:
         """The column as text; an empty cell is the empty string."""

@@ -201,6 +201,21 @@ def test_what_is_wrong_in_the_sheet_is_said_after_the_result(tmp_path, capsys) -
     assert "(1 more like it)" in said
 
 
+def test_cells_are_checked_in_the_roles_that_the_words_give(tmp_path, capsys) -> None:
+    table = tmp_path / "sheet.csv"
+    table.write_text(
+        "Study,x,m,y,k\nA,4,123,11,139\nB,6,306,29,303\nC,four,60,9,61\nD,4%,60,9,61\n",
+        encoding="utf-8",
+    )
+    roles = [w for r in ("ai=x", "n1i=m", "ci=y", "n2i=k") for w in ("--role", r)]
+    words = ["analyse", str(table), "--measure", "OR", *roles, "--out", str(tmp_path / "o")]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "2 studies (2 left out)" in said
+    assert "Row 3 (C), x: 'four' is not a number." in said
+    assert "'4%', is a percentage and is not used." in said
+
+
 def test_measures_are_listed_with_formula_needs_and_options(capsys) -> None:
     from metadesk.effects import MEASURES
 

@@ -52,7 +52,11 @@ def test_a_row_that_is_wrong_leaves_the_others_alone():
         ("OR", {"est": -0.3, "sei": 0.1}, "The estimate, -0.3, must be above 0"),
         ("OR", {"est": 5, "lower": 1, "upper": 3}, "lies outside its interval, 1 to 3"),
         ("OR", {"est": 2, "lower": 3, "upper": 1}, "must be above the lower one, 3"),
-        ("OR", {"est": 2, "lower": 0, "upper": 4}, "cannot be brought to the analysis scale"),
+        (
+            "OR",
+            {"est": 2, "lower": 0, "upper": 4},
+            "0 to 4 reaches 0 or less, where no ratio can be",
+        ),
         ("OR", {"est": 2, "pval": 0}, "P value, 0, has lost its digits"),
         ("OR", {"est": 1, "pval": 0.4}, "does not give a standard error"),
         ("OR", {"p1i": 120, "n1i": 10, "p2i": 30, "n2i": 10}, "between 0 and 100 percent"),

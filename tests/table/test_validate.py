@@ -72,7 +72,7 @@ def test_events_above_the_total_name_row_study_and_remedy():
         ("=SUM(B2:B4)", "formula", "error"),
         ("3", "number_as_text", "note"),
         ("3*", "number_assumed", "note"),
-        ("3 %", "percentage_as_count", "warning"),
+        ("3 %", "percentage_as_count", "error"),
         ("1e999", "text", "error"),
     ],
 )

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from metadesk.document.numbers import fixed, in_sentence
 from metadesk.gui.session import Session
 from metadesk.gui.theme import panel_css, set_role, tones
-from metadesk.table import ROLES, number_in, parse_number, shown
+from metadesk.table import ROLES, number_for, parse_number, shown
 from metadesk.table.stepping import Doing, RowWriting, step_edit
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class RowCalculator(QDialog):
         at = table.row_position(self._row_id)
         for role, line in self.fields.items():
             column = table.with_role(role)
-            value = math.nan if column is None else number_in(column.cells[at])
+            value = math.nan if column is None else number_for(role, column.cells[at])
             if not math.isnan(value):
                 line.setText(shown(value))
                 self._before[role] = value

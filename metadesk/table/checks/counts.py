@@ -53,13 +53,12 @@ def percentage_as_count(look: Look) -> Iterator[Problem]:
     """Percentages where a count must stand."""
     for role in _counts("count", "size"):
         column = look.column(role)
-        for row, value in look.filled(role):
+        for row, _ in look.filled(role):
             cell = None if column is None else column.cells[row]
             if isinstance(cell, str) and cell.rstrip().endswith("%"):
-                said = f"{called(role)}, '{cell.strip()}', is a percentage; it counts as "
-                said += f"{number(value)}."
+                said = f"{called(role)}, '{cell.strip()}', is a percentage and is not used."
                 remedy = "Type the count, or give the column a role for percentages."
-                yield look.problem(row, role, "warning", "percentage_as_count", said, remedy)
+                yield look.problem(row, role, "error", "percentage_as_count", said, remedy)
 
 
 def size_below_one(look: Look) -> Iterator[Problem]:
