@@ -202,10 +202,18 @@ def _to_final(values: Values, p: Values) -> Changed:
     return changed
 
 
+# A paired test, the SD of the changes, or what a reported estimate came with tells the correlation.
+_IMPLYING = frozenset({"ri", "ti", "pi", "sdi"})
+_SPREAD = frozenset({"sei", "vi", "lower", "zi", "pval"})
+
+
 def _assume(values: Values, p: Values) -> Changed:
-    """Fill in the correlation where the paper told none."""
+    """Fill in the correlation where the paper told none, nor anything that implies one."""
     r = _correlation(p)
-    return {} if "ri" in values else {"ri": r}
+    implied = _IMPLYING & values.keys()
+    if {"est", "yi"} & values.keys():
+        implied |= _SPREAD & values.keys()
+    return {} if implied else {"ri": r}
 
 
 def _forget(values: Values, p: Values) -> Changed:

@@ -50,6 +50,8 @@ class Taken:
 
 def _words(role: str) -> str:
     """A role within a sentence; the step's own title tells which group it is about."""
+    if role == "ti":  # the role is that of person-time too, which no step is about
+        return "t"
     title = ROLES[role].title.removesuffix(", treated").removesuffix(", control").split(" (")[0]
     return inside(title)
 

@@ -14,6 +14,7 @@ ROW = {
     "q3_1i": 5.0, "m2i": 3.0, "sd2i": 1.5, "yi": 0.4, "sei": 0.2, "vi": 0.04, "est": 1.5,
     "lower": 1.0, "upper": 2.25, "mb1i": 6.0, "sdb1i": 2.2, "mb2i": 6.1, "sdb2i": 1.6,
 }  # fmt: skip
+MEANS_ALONE = {role: ROW[role] for role in ("m1i", "sd1i", "m2i", "sd2i")}
 PARAMETERS = {
     "cluster": {"cluster_size": 21, "icc": 0.05},
     "shared_control": {"comparisons": 2},
@@ -28,11 +29,12 @@ PARAMETERS = {
 @pytest.mark.parametrize("key", ADJUSTMENTS.keys())
 def test_an_adjustment_can_be_taken_back(key):
     adjustment, given = ADJUSTMENTS[key], PARAMETERS[key]
-    after = {**ROW, **adjustment.apply(ROW, **given)}
-    assert after != ROW
+    row = MEANS_ALONE if key == "correlation" else ROW
+    after = {**row, **adjustment.apply(row, **given)}
+    assert after != row
     before = {**after, **adjustment.undone(after, **given)}
-    assert {r: before[r] for r in ROW} == pytest.approx(ROW)
-    assert {r for r in before if not np.isnan(before[r])} == set(ROW)
+    assert {r: before[r] for r in row} == pytest.approx(row)
+    assert {r for r in before if not np.isnan(before[r])} == set(row)
 
 
 def test_clusters_make_a_trial_smaller():
@@ -73,6 +75,9 @@ def test_change_scores_come_from_baseline_final_and_correlation():
 def test_a_correlation_is_assumed_only_where_none_was_told():
     assert ADJUSTMENTS["correlation"].apply({"m1i": 4.0}, r=0.5) == {"ri": 0.5}
     assert ADJUSTMENTS["correlation"].apply({"ri": 0.7}, r=0.5) == {}
+    for told in ({"ti": 2.0}, {"pi": 0.04}, {"sdi": 1.5}, {"est": 1.0, "sei": 0.4}):
+        assert ADJUSTMENTS["correlation"].apply({"m1i": 4.0, **told}, r=0.5) == {}
+    assert ADJUSTMENTS["correlation"].apply({"m1i": 4.0, "pval": 0.04}, r=0.5) == {"ri": 0.5}
 
 
 def test_impossible_parameters_are_refused():
