@@ -50,7 +50,10 @@ def model_in_words(spec: AnalysisSpec, table: StudyTable) -> ModelInWords:
         case "moderators":
             equation, legend = _explained(sheet, mean, fixed=options.get("tau2") == "none")
         case "scale":
-            equation, legend = _spread_explained(sheet, mean, _formula(spec.scale, table))
+            adds = options.get("link") == "identity"
+            equation, legend = _spread_explained(
+                sheet, mean, _formula(spec.scale, table), adds=adds
+            )
         case _:
             equation, legend = _pooled(sheet, entry.family == "fixed")
             if entry.key == "hc":
@@ -77,8 +80,8 @@ def _explained(sheet: Words, formula: Formula, *, fixed: bool) -> Written:
     return f"{sheet.left} = {right} + <b>u</b> + <b>e</b>", (*legend, rest, sheet.error)
 
 
-def _spread_explained(sheet: Words, formula: Formula, spread: Formula) -> Written:
-    """Two lines: the mean, and the logarithm of the variance of what is left."""
+def _spread_explained(sheet: Words, formula: Formula, spread: Formula, *, adds: bool) -> Written:
+    """Two lines: the mean, and the variance of what is left, or its logarithm."""
     right, legend = moderated(sheet, formula)
     tau2 = f"τ²<sub>{sheet.study}</sub>"
     parts = ["<b>α</b><sub>0</sub>"] if spread.intercept else []
@@ -86,8 +89,11 @@ def _spread_explained(sheet: Words, formula: Formula, spread: Formula) -> Writte
     for i, term in enumerate(spread.terms, 1):
         letter = f"<b>α</b><sub>{i}</sub>"
         parts.append(f"{letter}·{term_words(term)}")
-        lines.append(f"{letter}: {spread_meaning(term)}")
-    equation = f"{sheet.left} = {right} + <b>u</b> + <b>e</b><br>ln {tau2} = {' + '.join(parts)}"
+        lines.append(f"{letter}: {spread_meaning(term, adds=adds)}")
+    line = f"{tau2 if adds else f'ln {tau2}'} = {' + '.join(parts)}"
+    if adds:
+        lines.append(f"no {tau2} may be below 0")
+    equation = f"{sheet.left} = {right} + <b>u</b> + <b>e</b><br>{line}"
     return equation, (*legend, *lines, sheet.error)
 
 

@@ -85,9 +85,11 @@ def term_meaning(term: Term, effect: str, *, full: bool = False) -> str:
             return f"bend of the line over {escape(column)} (power {power})"
 
 
-def spread_meaning(term: Term) -> str:
-    """What a coefficient of ln τ² says."""
+def spread_meaning(term: Term, *, adds: bool = False) -> str:
+    """What a coefficient of ln τ² says; of τ² itself where it ``adds``."""
     match term:
+        case Continuous(column=column, power=1) if adds:
+            return f"with one more of {escape(column)}, so much is added to τ²"
         case Continuous(column=column, power=1):
             return f"with one more of {escape(column)}, τ² is multiplied by its exponential"
         case Factor(column=column):

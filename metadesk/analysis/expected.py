@@ -20,6 +20,7 @@ from metadesk.models.meta.predictions import (
     pairwise,
     predict,
 )
+from metadesk.models.meta.scale_link import tau2_where
 from metadesk.numerics.types import FloatMatrix, FloatVector
 
 
@@ -153,10 +154,13 @@ def _predicted(
 
 
 def _tau2_at(result: AnalysisResult, scale_rows: FloatMatrix | None) -> FloatVector | None:
-    """tau² where the spread has moderators; None where the model has one for all."""
+    """tau² where the spread has moderators; None where the model has one for all.
+
+    NaN where a line of tau² lies below 0, so that no prediction interval is given there.
+    """
     spread, scale = None if result.main is None else result.main.spread, result.scale_design
     if spread is None or scale is None or scale_rows is None:
         return None
     alpha = spread.coefficients
     Z = scale_rows[:, [scale.names.index(name) for name in alpha.names]]
-    return np.asarray(np.exp(Z @ alpha.b), dtype=np.float64)
+    return tau2_where(spread.link, Z @ alpha.b)

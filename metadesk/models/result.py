@@ -185,10 +185,14 @@ class FitStatistics:
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Heterogeneity that has moderators: coefficients of ln tau², and tau² of every study."""
+    """Heterogeneity that has moderators: their coefficients, and tau² of every study.
+
+    The coefficients are those of ln tau² where ``link`` is 'log', of tau² where it is 'identity'.
+    """
 
     coefficients: Coefficients
     tau2: FloatVector
+    link: str = "log"
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,17 @@ def test_the_spread_has_a_line_of_its_own(bcg) -> None:
     assert "how τ² differs between the levels of alloc" in legend
 
 
+def test_where_moderators_add_to_the_spread_the_equation_has_no_logarithm(bcg) -> None:
+    equation, legend = said(bcg, model="scale", scale="~ ablat", model_options={"link": "identity"})
+    assert "<br>τ²<sub>" in equation
+    assert "ln" not in equation.split("<br>")[1]
+    assert "so much is added to τ²" in legend
+    assert "may be below 0" in legend
+    _, other = said(bcg, model="scale", scale="~ ablat")
+    assert "multiplied by its exponential" in other
+    assert "below 0" not in other
+
+
 def test_names_of_columns_cannot_smuggle_markup(bcg) -> None:
     for more in (
         {"model": "multilevel", "model_options": {"random": "1 | <b>x/y"}},

@@ -11,6 +11,7 @@ from metadesk.analysis.engine import run
 from metadesk.analysis.expected import asked_columns, expected_along, expected_at
 from metadesk.analysis.spec import AnalysisSpec
 from metadesk.errors import SpecProblem
+from metadesk.reports.methods import methods_text
 from metadesk.reports.model_tables import model_tables
 from metadesk.reports.prose import result_sentence
 
@@ -36,6 +37,23 @@ def test_a_prediction_needs_what_explains_the_spread_and_follows_it(spread) -> N
     tau2 = np.exp([alpha[0] + alpha[1], alpha[0] + alpha[2]])
     half = 1.959963984540054 * np.sqrt(at.se**2 + tau2)
     assert at.pi_ub - at.pred == pytest.approx(half)
+
+
+def test_by_the_other_link_it_follows_the_line_of_tau2_as_far_as_that_is_positive(bcg) -> None:
+    spec = AnalysisSpec(model="scale", scale="~ ablat", model_options={"link": "identity"})
+    found = run(spec, bcg)
+    a, b = found.main.spread.coefficients.b
+    far = -a / b * 1.01
+    assert far > 60.0
+    at = expected_at(found, [{"ablat": 20}, {"ablat": far}])
+    half = 1.959963984540054 * math.sqrt(at.se[0] ** 2 + a + 20 * b)
+    assert at.pi_ub[0] - at.pred[0] == pytest.approx(half)
+    assert np.isfinite(at.ci_ub).all()
+    assert math.isnan(at.pi_lb[1])
+    assert math.isnan(at.pi_ub[1])
+    assert "(τ² linear in intrcpt, ablat; REML; " in methods_text(found)
+    log = run(AnalysisSpec(model="scale", scale="~ ablat"), bcg)
+    assert "(ln τ² linear in intrcpt, ablat; REML; " in methods_text(log)
 
 
 def test_along_a_moderator_of_the_mean_the_spread_is_held(spread) -> None:

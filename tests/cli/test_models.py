@@ -136,6 +136,24 @@ def test_moderators_of_the_spread_are_a_formula_of_their_own(tmp_path) -> None:
     assert (tmp_path / "bubble.svg").exists()
 
 
+def test_moderators_add_to_the_spread_where_the_link_says_so(tmp_path) -> None:
+    found = analysed(
+        tmp_path, "--model", "scale", "--scale", "~ ablat", "--option", "link=identity"
+    )
+    intercept, slope = table(found, "scale")["rows"]
+    assert intercept["estimate"] == pytest.approx(0.3143726, rel=1e-5)
+    assert slope["se"] == pytest.approx(0.0155686, rel=1e-3)
+    assert "factor" not in slope
+
+
+def test_at_the_edge_of_the_spread_the_tables_have_no_errors(tmp_path) -> None:
+    found = analysed(tmp_path, "--model", "scale", "--scale", "~ year", "--option", "link=identity")
+    for row in table(found, "scale")["rows"]:
+        assert row["estimate"] is not None
+        assert row["se"] is row["pval"] is row["ci_lb"] is None
+    assert "For one study τ² is 0" in (tmp_path / "results.json").read_text("utf-8")
+
+
 def test_moderators_of_the_spread_need_the_model_that_takes_them(tmp_path, capsys) -> None:
     main(["analyse", BCG, "--scale", "~ alloc", "--out", str(tmp_path)])
     said = capsys.readouterr()

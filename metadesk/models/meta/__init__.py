@@ -79,7 +79,8 @@ MODELS.add(
         family="mixed",
         sentence="Moderators say where studies differ more; others may explain their mean.",
         assumption=(
-            "The mean true effect is linear in its moderators, ln τ² linear in those of the spread."
+            "The mean true effect is linear in its moderators, ln τ² (or τ², as chosen) in those "
+            "of the spread."
         ),
         question="Where do true effects differ more, and what is their mean there?",
         equation=(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metadesk.document import Cell, Column, Note, Table
 from metadesk.errors import NotEstimable
 from metadesk.models.meta.data import INTERCEPT, MetaData
 from metadesk.models.meta.design import Design
@@ -18,7 +17,10 @@ from metadesk.models.meta.kernel import kernel_of
 from metadesk.models.meta.likelihood_ratio import Refits, ratio_test
 from metadesk.models.meta.linear import TESTS, Linear, coefficients, least_squares
 from metadesk.models.meta.pooling import independent_columns
+from metadesk.models.meta.scale_cone import Cone
 from metadesk.models.meta.scale_likelihood import ScaleLikelihood, covariance
+from metadesk.models.meta.scale_link import LINKS, SYMBOLS
+from metadesk.models.meta.scale_words import edge_note, scale_table
 from metadesk.models.meta.wald import coefficient_table, joint_test, moderator_positions
 from metadesk.models.result import (
     Coefficients,
@@ -46,6 +48,13 @@ class LocationScale:
     )
     test: str = choice("Test and interval", {key: TESTS[key] for key in ("z", "t")}, "z")
     level: float = number("Confidence level", 0.95, minimum=0.5, maximum=0.9999)
+    link: str = choice(
+        "Moderators of the spread",
+        LINKS,
+        "log",
+        help="With the first, τ² is positive whatever the moderators are. With the second, a step "
+        "of a moderator adds the same everywhere, and no τ² may fall below 0.",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +111,15 @@ class ScaleData:
 def fit_location_scale(
     spec: LocationScale, data: ScaleData, progress: Progress = SILENT
 ) -> FitResult:
-    """Estimate ``y_i = x_i'b + u_i + e_i`` with ``u_i ~ N(0, exp(z_i'alpha))``.
+    """Estimate ``y_i = x_i'b + u_i + e_i`` with ``u_i ~ N(0, tau²_i)``, ``tau²_i`` by its link.
 
-    The profile (restricted) likelihood of alpha is maximised by Newton's method with its analytic
-    Hessian; standard errors come from that Hessian (Viechtbauer & Lopez-Lopez 2022). Where the
-    likelihood keeps rising as tau² of some studies goes to 0, the coefficient has no finite
-    estimate; it is stopped where nothing changes any more, and the result says so.
+    ``tau²_i = exp(z_i'alpha)`` (log), or ``z_i'alpha`` with every ``tau²_i >= 0`` (identity). The
+    profile (restricted) likelihood of alpha is maximised by Newton's method with its analytic
+    Hessian; standard errors come from that Hessian (Viechtbauer & Lopez-Lopez 2022).
+
+    Where the likelihood keeps rising as tau² of some studies goes to 0, a coefficient of ln tau²
+    has no finite estimate; it is stopped where nothing changes any more. With the identity link
+    tau² is 0 there and alpha has no standard errors (NaN). The result says so.
 
     Returns
     -------
@@ -117,7 +129,8 @@ def fit_location_scale(
     Raises
     ------
     NotEstimable
-        With too few studies for the coefficients of both parts.
+        With too few studies for the coefficients of both parts; with the identity link where no
+        alpha makes every tau² positive.
     """
     effects = data.effects
     X, names, aliased, basis = independent_columns(effects.X, effects.names)
@@ -130,62 +143,80 @@ def fit_location_scale(
         )
     restricted = spec.method == "REML"
     Q, R = np.linalg.qr(Z)
-    likelihood = ScaleLikelihood(effects.yi, effects.vi, X, Q, restricted)
-    alpha, state, steps, converged = likelihood.maximise(progress)
+    likelihood = ScaleLikelihood(effects.yi, effects.vi, X, Q, restricted, spec.link)
+    alpha, tau2, C, edge, status = _estimated(likelihood, progress)
     back = np.linalg.inv(R)
-    va = back @ covariance(state.hessian) @ back.T
+    va = back @ C @ back.T
     df = math.inf if spec.test == "z" else float(k - q)
     table = coefficient_table(z_names, back @ alpha, va, df, spec.level, TESTS[spec.test])
-    line = least_squares(effects.yi, effects.vi + state.tau2, X)
+    tested = spec.link == "log" or not edge
+    line = least_squares(effects.yi, effects.vi + tau2, X)
     means, notes = coefficients(
         line, X, names, spec.test, spec.level, tau2_is_known=False, q=line.rss
     )
-    runaway = bool((state.tau2 < 1e-6 * effects.vi).any())
     fitted = effects.yi - line.residual
-    blup, blup_se = _blups(effects, line, X, means.vb, state.tau2, fitted)
+    blup, blup_se = _blups(effects, line, X, means.vb, tau2, fitted)
+    linear = f"{SYMBOLS[spec.link]} linear in {', '.join(z_names)}"
     return FitResult(
         model="scale",
         title="Location–scale model",
         family="mixed",
         k=k,
         coefficients=means,
-        method=f"ln τ² linear in {', '.join(z_names)}; {spec.method}; {TESTS[spec.test]}",
-        status=Status(
-            converged,
-            steps,
-            "Newton on the profile likelihood",
-            boundary=("tau2",) if runaway else (),
-            aliased=aliased + tuple(f"spread: {name}" for name in z_aliased),
+        method=f"{linear}; {spec.method}; {TESTS[spec.test]}",
+        status=replace(status, aliased=aliased + tuple(f"spread: {name}" for name in z_aliased)),
+        heterogeneity=_heterogeneity(effects, X, tau2, q, spec),
+        components=_components(tau2, Z, z_names),
+        statistics=fit_statistics(
+            line, basis, effects.vi, restricted, q, _variances(z_names, spec.link)
         ),
-        heterogeneity=_heterogeneity(effects, X, state.tau2, q, spec.level),
-        components=_components(state.tau2, Z, z_names),
-        statistics=fit_statistics(line, basis, effects.vi, restricted, q, _variances(z_names)),
-        omnibus=(*_test(means, MEAN_TEST), *_test(table, SPREAD_TEST)),
+        omnibus=(*_test(means, MEAN_TEST), *(_test(table, SPREAD_TEST) if tested else ())),
         weights=100.0 * line.share / line.share.sum(),
         weights_meaning="1/(v + τ²) with each study's own τ².",
         fitted=fitted,
         blup=blup,
         blup_se=blup_se,
-        notes=effects.notes() + notes + _runaway_note(runaway),
-        tables=(scale_table(table),),
-        spread=Spread(table, state.tau2),
+        notes=effects.notes() + notes + edge_note(spec.link, edge),
+        tables=(scale_table(table, spec.link),),
+        spread=Spread(table, tau2, spec.link),
     )
 
 
+def _estimated(
+    likelihood: ScaleLikelihood, progress: Progress
+) -> tuple[FloatVector, FloatVector, FloatMatrix, int, Status]:
+    """alpha, tau² and the covariance of alpha at the maximum; how many tau² are 0 or run there."""
+    if likelihood.link == "log":
+        alpha, state, steps, converged = likelihood.maximise(progress)
+        tau2, C = state.tau2, covariance(state.hessian)
+        edge = int((tau2 < 1e-6 * likelihood.v).sum())
+    else:
+        cone = Cone(likelihood)
+        alpha, state, steps, converged = cone.maximise(progress)
+        zero = cone.at_edge(state.tau2)
+        tau2, edge = np.where(zero, 0.0, state.tau2), int(zero.sum())
+        C = np.full_like(state.hessian, np.nan) if edge else covariance(state.hessian)
+    rung = "Newton on the profile likelihood"
+    status = Status(converged, steps, rung, boundary=("tau2",) if edge else ())
+    return alpha, tau2, C, edge, status
+
+
 def _heterogeneity(
-    effects: MetaData, X: FloatMatrix, tau2: FloatVector, q: int, level: float
+    effects: MetaData, X: FloatMatrix, tau2: FloatVector, q: int, spec: LocationScale
 ) -> Heterogeneity:
     """Q and I² from it; one tau² only where the spread has no moderators."""
-    found = heterogeneity(kernel_of(effects.yi, effects.vi, X), None, "Q", None, level)
+    found = heterogeneity(kernel_of(effects.yi, effects.vi, X), None, "Q", None, spec.level)
     if q == 1 and float(np.ptp(tau2)) <= 1e-12 * float(tau2.max()):
-        return replace(found, tau2=float(tau2[0]), tau2_method="likelihood of ln τ²")
+        return replace(
+            found, tau2=float(tau2[0]), tau2_method=f"likelihood of {SYMBOLS[spec.link]}"
+        )
     words = "a number for every study: see the moderators of heterogeneity"
     return replace(found, tau2=math.nan, tau2_method=words)
 
 
-def _variances(names: tuple[str, ...]) -> frozenset[str]:
+def _variances(names: tuple[str, ...], link: str) -> frozenset[str]:
     """With an intercept the model contains the one with one tau² for all."""
-    return frozenset(EFFECT if name == INTERCEPT else f"ln τ²: {name}" for name in names)
+    return frozenset(EFFECT if name == INTERCEPT else f"{SYMBOLS[link]}: {name}" for name in names)
 
 
 def _test(table: Coefficients, title: str) -> tuple[Omnibus, ...]:
@@ -230,45 +261,6 @@ def _components(
 def _words(row: FloatVector, names: tuple[str, ...]) -> str:
     pairs = zip(names, row.tolist(), strict=True)
     return ", ".join(f"{n} = {v:g}" for n, v in pairs if n != INTERCEPT) or "all studies"
-
-
-def _runaway_note(runaway: bool) -> tuple[Note, ...]:
-    if not runaway:
-        return ()
-    return (
-        Note(
-            "For some studies τ² runs to 0: a coefficient of ln τ² has no finite estimate, and "
-            "its standard error says nothing.",
-            "caution",
-            "scale-boundary",
-        ),
-    )
-
-
-def scale_table(alpha: Coefficients) -> Table:
-    """Coefficients of ln tau², and the factor by which each multiplies tau²."""
-    columns = (
-        Column("term", "Term of ln τ²"),
-        Column("estimate", "Estimate", "effect", 3),
-        Column("se", "SE", "se"),
-        Column("stat", "z" if math.isinf(alpha.df[0]) else "t", "statistic"),
-        Column("df", "df", "df"),
-        Column("pval", "P", "p"),
-        Column("ci_lb", f"{100 * alpha.level:g}% CI, lower", "effect", 3),
-        Column("ci_ub", "upper", "effect", 3),
-        Column("factor", "τ² is multiplied by", "effect", 3),
-    )
-    numbers = (alpha.b, alpha.se, alpha.stat, alpha.df, alpha.pval, alpha.ci_lb, alpha.ci_ub)
-    rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (name, *(float(c[i]) for c in numbers), _factor(name, float(alpha.b[i])))
-        for i, name in enumerate(alpha.names)
-    )
-    notes = (f"Test: {alpha.test}. A step of one in a moderator multiplies τ².",)
-    return Table("Moderators of heterogeneity", columns, rows, notes, key="scale")
-
-
-def _factor(name: str, b: float) -> float | None:
-    return None if name == INTERCEPT else math.exp(min(b, 700.0))
 
 
 def _tests_of_spread(

@@ -1,4 +1,4 @@
-"""The profile likelihood of ``ln tau² = Z alpha``, and its highest maximum."""
+"""The profile likelihood of ``link(tau²) = Z alpha``, and its highest maximum for ``ln tau²``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from metadesk.models.meta.kernel import LOG_2PI, kernel_of
 from metadesk.models.meta.linear import least_squares
+from metadesk.models.meta.scale_link import curve_of
 from metadesk.models.meta.tau2 import estimate_tau2
 from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import FloatMatrix, FloatVector
@@ -32,17 +33,24 @@ class ScaleLikelihood:
     """The profile log-likelihood of alpha (on an orthonormal basis of Z) with two derivatives."""
 
     def __init__(
-        self, y: FloatVector, v: FloatVector, X: FloatMatrix, Z: FloatMatrix, restricted: bool
+        self,
+        y: FloatVector,
+        v: FloatVector,
+        X: FloatMatrix,
+        Z: FloatMatrix,
+        restricted: bool,
+        link: str = "log",
     ) -> None:
         self.y, self.v, self.X, self.Z, self.restricted = y, v, np.linalg.qr(X)[0], Z, restricted
+        self.link = link
 
     def at(self, alpha: FloatVector) -> State:
         """Log-likelihood, gradient and Hessian, in time linear in the number of studies.
 
-        With ``P = W - U U'``: gradient ``½ Z' D ((Py)² - diag P)`` for ``D = diag(tau²)``; the
-        squares of P's entries expand into products of rows of U.
+        With ``P = W - U U'``: gradient ``½ Z' D ((Py)² - diag P)`` for D the slopes of tau² along
+        its linear part; the squares of P's entries expand into products of rows of U.
         """
-        t = np.exp(np.minimum(self.Z @ alpha, 700.0))
+        t, first, second = curve_of(self.link, self.Z @ alpha)
         w = 1.0 / (self.v + t)
         A = (self.X.T * w) @ self.X
         L = np.linalg.cholesky(A)
@@ -53,17 +61,17 @@ class ScaleLikelihood:
         diagonal = w - h if self.restricted else w
         if self.restricted:
             ll += 0.5 * self.X.shape[1] * LOG_2PI - float(np.log(np.diag(L)).sum())
-        slope = 0.5 * (Py * Py - diagonal) * t
-        DZ, PyDZ = t[:, None] * self.Z, (t * Py)[:, None] * self.Z
+        pull = 0.5 * (Py * Py - diagonal)
+        DZ, PyDZ = first[:, None] * self.Z, (first * Py)[:, None] * self.Z
         UP = U.T @ PyDZ
-        H = (self.Z.T * slope) @ self.Z - ((PyDZ.T * w) @ PyDZ - UP.T @ UP)
+        H = (self.Z.T * (pull * second)) @ self.Z - ((PyDZ.T * w) @ PyDZ - UP.T @ UP)
         if self.restricted:
             K = (U[:, :, None] * U[:, None, :]).reshape(self.y.size, -1)
             KZ = K.T @ DZ
             H += 0.5 * ((DZ.T * (w * w - 2.0 * w * h)) @ DZ + KZ.T @ KZ)
         else:
             H += 0.5 * (DZ.T * (w * w)) @ DZ
-        return State(ll, self.Z.T @ slope, 0.5 * (H + H.T), t)
+        return State(ll, DZ.T @ pull, 0.5 * (H + H.T), t)
 
     def maximise(self, progress: Progress = SILENT) -> tuple[FloatVector, State, int, bool]:
         """The best of the maxima reached from several starts: the likelihood can have many."""

@@ -615,7 +615,9 @@ def location_scale(case: Case) -> dict[str, Any]:
     both = np.intersect1d(mean_rows, scale_rows) + 1
     if both.size < max(mean_rows.size, scale_rows.size):
         return location_scale(with_rows(case, both.tolist()))
-    model = LocationScale(spec["method"], TEST[spec.get("test", "z")], level_of(spec))
+    model = LocationScale(
+        spec["method"], TEST[spec.get("test", "z")], level_of(spec), spec.get("link", "log")
+    )
     fit = fit_location_scale(model, ScaleData.of(data, spread.design))
     alpha = fit.spread.coefficients
     return {
