@@ -163,4 +163,4 @@ def _tau2_at(result: AnalysisResult, scale_rows: FloatMatrix | None) -> FloatVec
         return None
     alpha = spread.coefficients
     Z = scale_rows[:, [scale.names.index(name) for name in alpha.names]]
-    return tau2_where(spread.link, Z @ alpha.b)
+    return tau2_where(spread.link, Z @ alpha.b, spread.tau2)

@@ -286,6 +286,21 @@ def test_the_spread_model_agrees_with_the_reference(bcg) -> None:
         assert bcg.holds(book["Results"], value, rel=1e-4), value
 
 
+def test_the_line_of_tau2_can_be_chosen_in_the_panel(bcg) -> None:
+    choose_model(bcg, "scale")
+    bcg.choose("addScale", "ablat")
+    bcg.wait()
+    bcg.choose("modelForm-link", "identity")
+    bcg.wait()
+    assert bcg.session.spec.model_options["link"] == "identity"
+    words = bcg.widget(QWidget, "setupPanel").findChild(QLabel, "equation").text()
+    assert "ln τ²" not in words
+    assert "<br>τ²" in words
+    book = bcg.export()
+    for value in (0.3143726306, -0.7150867005, 0.1797923191):
+        assert bcg.holds(book["Results"], value, rel=1e-5), value
+
+
 # -- subgroups -------------------------------------------------------------------------------------
 
 

@@ -195,6 +195,7 @@ def _estimated(
         alpha, state, steps, converged = cone.maximise(progress)
         zero = cone.at_edge(state.tau2)
         tau2, edge = np.where(zero, 0.0, state.tau2), int(zero.sum())
+        alpha = alpha if tau2.any() else np.zeros_like(alpha)
         C = np.full_like(state.hessian, np.nan) if edge else covariance(state.hessian)
     rung = "Newton on the profile likelihood"
     status = Status(converged, steps, rung, boundary=("tau2",) if edge else ())

@@ -20,8 +20,8 @@ from metadesk.numerics.progress import SILENT, Progress
 from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector
 
 _STEPS = 300
-# A tau² this small beside the variances of the studies is one that lies at 0.
-_ZERO = 1e-11
+# A tau² this small beside the least variance of a study lies at 0; so does what is rounding.
+_ZERO, _ROUNDING = 1e-11, 1e-15
 # A gain of likelihood, beside its size, that rounding hides.
 _GAINED = 1e-14
 _MOST_TILTS = 8
@@ -36,7 +36,7 @@ class Cone:
         self.likelihood = likelihood
         self.moved: BoolVector = np.abs(likelihood.Z).max(axis=1) > 0.0
         self.faces: FloatMatrix = np.unique(likelihood.Z[self.moved], axis=0)
-        self.size = float(np.median(likelihood.v))
+        self.size, self.least = float(np.median(likelihood.v)), float(likelihood.v.min())
 
     def maximise(self, progress: Progress = SILENT) -> Climbed:
         """The best of the maxima reached from several starts.
@@ -55,7 +55,11 @@ class Cone:
 
     def at_edge(self, tau2: FloatVector) -> BoolVector:
         """Which studies have a tau² of 0 that their moderators could have made larger."""
-        return np.asarray(self.moved & (tau2 <= _ZERO * self.size))
+        return np.asarray(self.moved & self._is_zero(tau2))
+
+    def _is_zero(self, tau2: FloatVector) -> BoolVector:
+        limit = max(_ZERO * self.least, _ROUNDING * float(np.abs(tau2).max(initial=0.0)))
+        return np.asarray(tau2 <= limit)
 
     def _starts(self) -> list[FloatVector]:
         """Heterogeneity as even as can be at four sizes; from it towards every edge."""
@@ -95,8 +99,7 @@ class Cone:
         """How many times ``move`` can be taken before some tau² is 0."""
         t, change = self.faces @ alpha, self.faces @ move
         # along a face that is held nothing changes but rounding
-        held = t <= _ZERO * self.size
-        falls = change < np.where(held, -1e-9, 0.0) * float(np.abs(change).max())
+        falls = change < np.where(self._is_zero(t), -1e-9, 0.0) * float(np.abs(change).max())
         return float((np.maximum(t[falls], 0.0) / -change[falls]).min(initial=np.inf))
 
     def _climb(self, alpha: FloatVector, progress: Progress) -> Climbed:
@@ -121,7 +124,7 @@ class Cone:
 
     def _direction(self, alpha: FloatVector, state: State) -> tuple[FloatVector, float]:
         """Where to go within the cone, and twice what Newton's quadratic would gain there."""
-        held = self.faces[self.faces @ alpha <= _ZERO * self.size]
+        held = self.faces[self._is_zero(self.faces @ alpha)]
         wish = state.gradient
         if len(held):
             wish = wish + held.T @ _nnls(held.T, -wish)
@@ -133,8 +136,12 @@ class Cone:
             kept = held
         N = _free(kept, alpha.size)
         values, vectors = np.linalg.eigh(N.T @ state.hessian @ N)
-        size = np.maximum(np.abs(values), 1e-12 * max(float(np.abs(values).max()), 1e-300))
         along = vectors.T @ (N.T @ state.gradient)
+        # where the likelihood is flat a step is long, but not beyond all numbers
+        longest = 1e6 * math.sqrt(self.likelihood.y.size) * (float(state.tau2.max()) + self.size)
+        bend = float(np.abs(values).max(initial=0.0))
+        flat = max(1e-12 * bend, float(np.abs(along).max(initial=0.0)) / longest)
+        size = np.maximum(np.abs(values), max(flat, 1e-300))
         move = N @ (vectors @ (along / size))
         widest = float(np.abs(self.faces @ move).max())
         if float((held @ move).min(initial=0.0)) < -1e-9 * widest:  # Newton would leave the cone

@@ -31,8 +31,10 @@ def curve_of(link: str, linear: FloatVector) -> Curve:
     return Curve(np.maximum(linear, 0.0), np.ones_like(linear), np.zeros_like(linear))
 
 
-def tau2_where(link: str, linear: FloatVector) -> FloatVector:
-    """tau² where it is not estimated but predicted; NaN where the line lies below 0."""
-    t = curve_of(link, linear).tau2
-    size = max(float(np.abs(linear).max(initial=0.0)), 1e-300)
-    return np.where((link == "identity") & (linear < -1e-12 * size), np.nan, t)
+def tau2_where(link: str, linear: FloatVector, fitted: FloatVector) -> FloatVector:
+    """tau² where it is predicted; NaN where the line lies below 0 by more than rounding.
+
+    ``fitted`` are the tau² of the studies, by whose size rounding is told.
+    """
+    below = linear < -1e-9 * float(fitted.max())
+    return np.where((link == "identity") & below, np.nan, curve_of(link, linear).tau2)

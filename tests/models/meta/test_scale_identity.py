@@ -218,7 +218,28 @@ def test_equal_effects_have_no_spread_anywhere():
     data = ScaleData.of(effects, build_design({"x": list(range(6))}, [Continuous("x")]))
     found = fit_location_scale(IDENTITY, data)
     assert (found.spread.tau2 == 0.0).all()
+    assert (found.spread.coefficients.b == 0.0).all()
     assert found.status.boundary == ("tau2",)
+
+
+@pytest.mark.parametrize("level", ["1e-12", "1e12", "both"])
+def test_variances_of_any_size_are_answered(level):
+    rng = np.random.default_rng(0)
+    v = 10.0 ** np.linspace(-12, 12, 13) if level == "both" else np.full(13, float(level))
+    effects = MetaData.of(rng.normal(size=13) * np.sqrt(2 * v), v)
+    data = ScaleData.of(effects, build_design({"x": list(range(13))}, [Continuous("x")]))
+    found = fit_location_scale(IDENTITY, data)
+    assert found.status.converged
+    assert np.isfinite(found.spread.coefficients.b).all()
+    assert found.spread.tau2.min() >= 0.0
+
+
+def test_fewer_studies_than_coefficients_are_refused_and_as_many_are_answered():
+    found = fit_location_scale(IDENTITY, ScaleData.of(MetaData.of([0.3, 1.9], [0.1, 0.1]), None))
+    assert found.heterogeneity.tau2 == pytest.approx(1.28 - 0.1)
+    one = ScaleData.of(MetaData.of([0.3], [0.1]), None)
+    with pytest.raises(NotEstimable, match="cannot carry 1 coefficients of the mean"):
+        fit_location_scale(IDENTITY, one)
 
 
 def test_the_spread_is_tested_by_its_likelihood_ratio():
