@@ -89,7 +89,9 @@ def _analysed(blank: TrialResult, prepared: PreparedTrial, progress: Progress) -
     progress.step(0.1, "Fitting the model")
     result = WAYS[analysis](started, prepared, against, progress)
     design = prepared.design.notes if prepared.design else ()
-    notes = _distinct((*_word_order(prepared), *result.notes, *design, *_left_out_note(result)))
+    notes = _distinct(
+        (*prepared.notes, *_word_order(prepared), *result.notes, *design, *_left_out_note(result))
+    )
     return replace(
         result,
         rows=_with_fit(result.rows, result.main),
@@ -125,6 +127,12 @@ def _word_order(prepared: PreparedTrial) -> tuple[Note, ...]:
     levels = data_of(prepared).outcome_levels.levels
     if all(not math.isnan(number_in(w)) for w in levels):
         return ()
+    if len(levels) == 2:
+        return (
+            Note(f"{prepared.roles.outcome} holds two words: '{levels[1]}' was taken as the event, "
+                 f"the later by the alphabet. If '{levels[0]}' is the event, write 1 for it and 0 "
+                 f"for the other.", "strong", WORD_ORDER),
+        )  # fmt: skip
     return (
         Note(f"Categories of {prepared.roles.outcome} were taken as {' < '.join(levels)}. If that "
              f"is not their order, write them as numbers.", "strong", WORD_ORDER),

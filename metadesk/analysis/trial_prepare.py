@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from metadesk.analysis.trial_outcome import outcome_type, with_events
 from metadesk.analysis.trial_result import EffectScale, TrialRow
 from metadesk.analysis.trial_spec import TrialSpec
+from metadesk.document import Note
 from metadesk.errors import MetadeskError, SpecProblem
 from metadesk.models.mixed import DesignSummary, Roles, TrialData, recognise
 from metadesk.models.mixed.columns import RawCell, as_words, in_order
 from metadesk.table import StudyTable, is_missing, number_in
+from metadesk.table.yes_no import BLANK
 
 EMPTY_ROW = "This row is empty."
 PLAYED = ("subject", "sequence", "period", "cycle", "time", "treatment", "baseline", "trials")
@@ -49,6 +52,7 @@ class PreparedTrial:
     design: DesignSummary | None = None
     problem: str = ""
     fingerprint: str = ""
+    notes: tuple[Note, ...] = ()
 
 
 def trial_roles(spec: TrialSpec, table: StudyTable) -> Roles:
@@ -93,7 +97,7 @@ def prepare_trial(spec: TrialSpec, table: StudyTable) -> PreparedTrial:
     roles = trial_roles(spec, table)
     columns, dropped = _columns(spec, table, roles)
     roles, columns = _exposure(roles, columns)
-    kind = _outcome_type(spec, roles, columns)
+    kind = outcome_type(spec, roles, columns)
     scale = SCALES["log" if kind == "continuous" and spec.transform == "log" else kind]
     plain = PreparedTrial(
         spec=spec,
@@ -109,10 +113,11 @@ def prepare_trial(spec: TrialSpec, table: StudyTable) -> PreparedTrial:
             raise SpecProblem(
                 "No column is marked as the treatment; mark the column that says what was given."
             )
+        columns, notes = with_events(kind, roles.outcome, columns)
         data = TrialData.from_columns(columns, roles, words_allowed=kind == "ordinal")
     except MetadeskError as sentence:
         return replace(plain, problem=str(sentence))
-    plain = replace(plain, data=data, rows=_marked(plain.rows, data, spec))
+    plain = replace(plain, data=data, rows=_marked(plain.rows, data, spec), notes=notes)
     try:
         return replace(plain, design=_design(data))
     except MetadeskError as sentence:
@@ -138,6 +143,8 @@ def _columns(
         if column.name not in columns:
             read = _number if column.name in numbers else _word
             columns[column.name] = [read(v) for v in column.cells]
+    if roles.outcome:
+        columns[roles.outcome] = [_unless_blank(c) for c in columns[roles.outcome]]
     dropped: dict[int, str] = {}
     played = [columns[n] for n in roles.filled().values()]
     for i, row_id in enumerate(table.row_ids):
@@ -168,6 +175,11 @@ def _number(value: object) -> RawCell:
     return _word(value)
 
 
+def _unless_blank(cell: RawCell) -> RawCell:
+    """None where a cell of the outcome says that nothing is known ('NA', 'missing')."""
+    return None if isinstance(cell, str) and cell.strip().lower() in BLANK else cell
+
+
 def _word(value: object) -> RawCell:
     return value if isinstance(value, str | float | int | bool) else None
 
@@ -184,23 +196,6 @@ def _exposure(
         read = _number(cell)
         logs.append(math.log(read) if isinstance(read, int | float) and read > 0 else None)
     return replace(roles, offset=name), {**columns, name: logs}
-
-
-def _outcome_type(spec: TrialSpec, roles: Roles, columns: Mapping[str, Sequence[RawCell]]) -> str:
-    """The kind of outcome: what was chosen, else what the cells are."""
-    if spec.outcome_type != "auto":
-        return spec.outcome_type
-    if not roles.outcome:
-        return "continuous"
-    if roles.trials:
-        return "binomial"
-    cells = [c for c in columns[roles.outcome] if as_words(c) is not None]
-    numbers = [float(c) for c in cells if isinstance(c, int | float)]
-    if cells and not numbers:
-        return "ordinal"
-    if len(cells) == len(numbers) and set(numbers) == {0.0, 1.0}:
-        return "binary"
-    return "continuous"
 
 
 def _rows(

@@ -28,6 +28,7 @@ TRIAL_RESULT_VERSION = 1
 
 
 WORD_ORDER = "word-order"  # the note that says in which order categories of words were taken
+EVENT_WORDS = "event-words"  # the note that says which word of yes and no is the event
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from metadesk.formats.candidates import Candidate
 from metadesk.formats.headers import words_of
 from metadesk.table import is_missing, shown
+from metadesk.table.yes_no import read_yes_no
 
 SUBJECTS = (
     "subject", "subj", "patient", "participant", "person", "volunteer", "animal", "pid", "subjid",
@@ -86,8 +87,12 @@ def trial_rows(columns: Sequence[Candidate]) -> dict[str, Candidate]:
 
 
 def _response(free: Sequence[Candidate], who: Sequence[str]) -> Candidate | None:
-    """The outcome: a column of its name, else the first free number that varies in persons."""
+    """The outcome: a column of its name, else the first free number that varies in persons.
+
+    Without such a number it is the first such column of yes and no.
+    """
     usable = [c for c in free if c.is_numeric and _ever_varies(_cells(c), who)]
+    usable += [c for c in free if _is_yes_no(c) and _ever_varies(_cells(c), who)]
     for name in RESPONSES:
         for column in usable:
             if _named(column, (name,)):
@@ -95,6 +100,13 @@ def _response(free: Sequence[Candidate], who: Sequence[str]) -> Candidate | None
     rest = [c for c in usable if not NO_OUTCOME & set(_words(c.column.name))]
     several = [c for c in rest if not _named(c, TRIALS)]
     return next(iter(several), None)
+
+
+def _is_yes_no(column: Candidate) -> bool:
+    """Whether the cells are words of yes and no."""
+    if column.is_numeric:
+        return False
+    return read_yes_no([column.column.cells[i] for i in column.rows]) is not None
 
 
 def _take_first(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from metadesk.analysis.trial_result import WORD_ORDER, TrialResult
+from metadesk.analysis.trial_result import EVENT_WORDS, WORD_ORDER, TrialResult
 from metadesk.analysis.trial_spec import DF, RESIDUAL
 from metadesk.document import format_value
 from metadesk.document.numbers import interval_text, p_phrase
 from metadesk.document.words import inside
 from metadesk.models.mixed.patient_series import SeriesResult
 from metadesk.models.result import Interval, Quantity
+
+TOLD = (EVENT_WORDS, WORD_ORDER)  # notes that a reader must have beside the number
 
 
 def trial_sentence(result: TrialResult) -> str:
@@ -38,8 +40,8 @@ def trial_sentence(result: TrialResult) -> str:
     if result.series is not None:
         series = result.series
         parts += spread_in_words(result, series)
-    order = [note.text for note in result.notes if note.code == WORD_ORDER]
-    return " ".join([f"{'; '.join(parts)}.", *order])
+    told = [note.text for note in result.notes if note.code in TOLD]
+    return " ".join([f"{'; '.join(parts)}.", *told])
 
 
 def spread_in_words(result: TrialResult, series: SeriesResult) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from metadesk.analysis.spec import AnalysisSpec
 from metadesk.analysis.trial_spec import TrialSpec, holds_trial, spec_from_plain
 from metadesk.errors import DataProblem, SpecProblem
 from metadesk.formats import read_sheet
+from metadesk.reports.trial_prose import trial_sentence
 from metadesk.resources import example
 from metadesk.table import make_table
 from metadesk.table.edits import SetCells, SetExcluded
@@ -132,6 +134,48 @@ def test_yes_or_no_outcomes_get_the_generalised_model_and_the_exact_tests():
     assert f"{result.binary.mcnemar.p_exact:.6f}"[:7] in str(exact)
     keys = {c.key for c in result.companions}
     assert keys == {"lr", "within", "rd active - placebo", "log or active - placebo"}
+
+
+WORDS = {"yes": ("yes", "no"), "ja": ("Ja", "Nein"), "truth": ("TRUE", "FALSE"),
+         "event": ("event", "none"), "digits": ("1", "0")}  # fmt: skip
+
+
+def spelled(name, one, zero):
+    """The same sheet with its 1 and 0 written as words."""
+    table = sheet(name)
+    column = next(c for c in table.columns if c.role == "response")
+    words = tuple({1.0: one, 0.0: zero}[float(v)] for v in column.cells)
+    columns = [replace(c, cells=words) if c is column else c for c in table.columns]
+    return replace(table, columns=tuple(columns))
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_yes_and_no_in_words_are_analysed_as_the_numbers_and_the_event_is_said(words):
+    plain = analysed("cerebrovascular_c2")
+    result = run(TrialSpec(), spelled("cerebrovascular_c2", *words))
+    assert result.outcome_type == "binary"
+    assert result.effect.value == plain.effect.value
+    assert result.binary.mcnemar.p_exact == plain.binary.mcnemar.p_exact
+    said = f"'{words[0]}' is the event, '{words[1]}' is none"
+    assert (said in trial_sentence(result)) == (words[0] != "1")
+
+
+def test_two_other_words_name_the_one_taken_as_the_event_or_are_asked_about():
+    plain = analysed("cerebrovascular_c2")
+    table = spelled("cerebrovascular_c2", "poor", "good")
+    result = run(TrialSpec(), table)
+    assert result.effect.value == pytest.approx(plain.effect.value, rel=1e-5)
+    assert "'poor' was taken as the event" in trial_sentence(result)
+    with pytest.raises(DataProblem, match="write 1 for the event and 0 for the other"):
+        run(TrialSpec(outcome_type="binary"), table)
+
+
+def test_an_outcome_not_known_is_a_missing_one_whatever_the_kind():
+    words = rows(y=["yes", "no", "NA", "yes", "no", "yes", "no", "no"])
+    for table in (words, rows(y=[1.0, 2.5, "NA", 1.5, 2.0, 2.75, 2.5, 1.0])):
+        result = fit(prepare(TrialSpec(), table))
+        assert result.rows[2].reason == "the outcome is missing"
+        assert sum(r.used for r in result.rows) == 7
 
 
 def test_bioequivalence_agrees_with_the_published_ratio():

@@ -414,3 +414,15 @@ def test_intervals_of_means_in_some_rows_are_known_by_the_names_of_their_roles()
     table = make_table({name: [row[i] for row in rows] for i, name in enumerate(names)}, {})
     found = guess_roles(table).table.roles
     assert (found.get("lb1i"), found.get("ub1i")) == ("lb1i", "ub1i")
+
+
+def test_a_trial_whose_only_outcome_is_yes_or_no_is_recognised():
+    table = make_table(
+        {
+            "Person": [1, 1, 2, 2, 3, 3, 4, 4],
+            "Period": [1, 2] * 4,
+            "Drug": ["A", "B", "B", "A"] * 2,
+            "Cured": ["yes", "no", "no", "yes", "yes", "yes", "no", "yes"],
+        }
+    )
+    assert guess_roles(table).table.roles["response"] == "Cured"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
@@ -255,6 +256,7 @@ class TrialPanel(QScrollArea):
                 if can
                 else self.tr("Carryover cannot be told apart within persons.")
             )
+        lines += [escape(note.text) for note in prepared.notes]
         self._design.setText("<br>".join(lines))
 
     def _show_result(self) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from html import unescape
+
 import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QWidget
 
@@ -92,3 +95,13 @@ def test_a_blank_sheet_for_trial_rows_waits_for_its_first_rows(session, panel, q
     qtbot.waitUntil(lambda: session.trial_result is not None and not session.stale, timeout=30_000)
     assert session.kind == "trial"
     assert "no rows" in session.trial_result.problem
+
+
+def test_the_panel_says_which_word_is_the_event(session, panel, qtbot):
+    table = read_sheet(example("binary_crossover_ecg.xlsx"))
+    column = table.with_role("response")
+    words = tuple("yes" if v else "no" for v in column.cells)
+    columns = tuple(replace(c, cells=words) if c is column else c for c in table.columns)
+    session.open_table(replace(table, columns=columns))
+    qtbot.waitUntil(lambda: session.trial_result is not None and not session.stale, timeout=30_000)
+    assert "'yes' is the event" in unescape(panel.findChild(QLabel, "trialDesign").text())
