@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from metadesk import __version__
 from metadesk.analysis.trial_crossover import analyse_crossover
+from metadesk.analysis.trial_idle import idle_choices, idle_notes
 from metadesk.analysis.trial_models import comparison, data_of, random_choice, wants_trend
 from metadesk.analysis.trial_person import analyse_trial_person
 from metadesk.analysis.trial_prepare import PreparedTrial
@@ -71,6 +72,15 @@ def analysis_of(prepared: PreparedTrial) -> str:
     return {"n-of-1": "one-patient", "n-of-1-series": "series"}.get(key, "crossover")
 
 
+def idle_in(prepared: PreparedTrial) -> dict[str, str]:
+    """Choices of the request that change nothing for this sheet, with the reason."""
+    data, design = prepared.data, prepared.design
+    analysis = analysis_of(prepared) if data is not None else "crossover"
+    count = len(design.treatments) if design is not None else 0
+    marked = prepared.roles.filled()
+    return idle_choices(prepared.spec, marked, prepared.outcome_type, analysis, count)
+
+
 def _alternates(prepared: PreparedTrial) -> bool:
     """Whether every person has every treatment more than once, as in a series of N-of-1 trials."""
     data = data_of(prepared)
@@ -89,15 +99,15 @@ def _analysed(blank: TrialResult, prepared: PreparedTrial, progress: Progress) -
     progress.step(0.1, "Fitting the model")
     result = WAYS[analysis](started, prepared, against, progress)
     design = prepared.design.notes if prepared.design else ()
-    notes = _distinct(
-        (*prepared.notes, *_word_order(prepared), *result.notes, *design, *_left_out_note(result))
-    )
+    idle = idle_notes(prepared.spec, idle_in(prepared), prepared.roles.filled())
+    told = (*prepared.notes, *_word_order(prepared), *result.notes, *design, *idle)
+    notes = _distinct((*told, *_left_out_note(result)))
     return replace(
         result,
         rows=_with_fit(result.rows, result.main),
         notes=notes,
         settings=trial_settings(
-            result, random_choice(prepared.spec, analysis), wants_trend(prepared.spec, analysis)
+            result, random_choice(prepared, analysis), wants_trend(prepared.spec, analysis)
         ),
     )
 

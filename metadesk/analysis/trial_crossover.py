@@ -50,7 +50,7 @@ def analyse_crossover(
             found.update(beside_generalised(prepared, "crossover", against, main, progress))
         if main is not None:
             found["carryover"] = carryover_of(prepared, against, found.get("classical"))
-    if spec.bioequivalence:
+    if spec.bioequivalence and prepared.outcome_type == "continuous":
         progress.step(0.8, "Bioequivalence")
         found["bioequivalence"] = beside.ask(
             "Bioequivalence", lambda: _bioequivalence(prepared, against)

@@ -85,11 +85,12 @@ def _control(levels: Sequence[str], active: str) -> str:
     return others[0]
 
 
-def random_choice(spec: TrialSpec, analysis: str) -> str:
+def random_choice(prepared: PreparedTrial, analysis: str) -> str:
     """The random effects asked for; a series has an own treatment effect for each person."""
+    spec = prepared.spec
     if spec.random != "auto":
         return spec.random
-    if spec.residual in ("cs", "un"):
+    if spec.residual in ("cs", "un") and prepared.outcome_type == "continuous":
         return "none"
     return "slope" if analysis == "series" else "intercept"
 
@@ -136,7 +137,7 @@ def _fixed_part(prepared: PreparedTrial, analysis: str, against: Comparison) -> 
         "cycle": spec.cycle,
         "trend": wants_trend(spec, analysis),
         "reference": against.reference,
-        "random": random_choice(spec, analysis),
+        "random": random_choice(prepared, analysis),
     }
     if analysis == "series" and roles.period and roles.cycle:
         given["fixed"] = _series_terms(prepared, against)

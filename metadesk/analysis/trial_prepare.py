@@ -117,7 +117,7 @@ def prepare_trial(spec: TrialSpec, table: StudyTable) -> PreparedTrial:
         data = TrialData.from_columns(columns, roles, words_allowed=kind == "ordinal")
     except MetadeskError as sentence:
         return replace(plain, problem=str(sentence))
-    plain = replace(plain, data=data, rows=_marked(plain.rows, data, spec), notes=notes)
+    plain = replace(plain, data=data, rows=_marked(plain.rows, data, scale), notes=notes)
     try:
         return replace(plain, design=_design(data))
     except MetadeskError as sentence:
@@ -232,12 +232,14 @@ def _rows(
     )
 
 
-def _marked(rows: tuple[TrialRow, ...], data: TrialData, spec: TrialSpec) -> tuple[TrialRow, ...]:
+def _marked(
+    rows: tuple[TrialRow, ...], data: TrialData, scale: EffectScale
+) -> tuple[TrialRow, ...]:
     """Rows with their value and place where they are used, and the reason where they are not."""
     values = data.outcome
     if not len(values) or np.isnan(values).any():
         values = data.outcome_levels.codes.astype(float)
-    if spec.transform == "log" and spec.outcome_type in ("auto", "continuous"):
+    if scale.key == "ratio":
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.where(values > 0, np.log(np.maximum(values, 1e-300)), math.nan)
     places, baselines = _places(data), _baselines(data)

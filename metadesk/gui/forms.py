@@ -195,10 +195,12 @@ class OptionsForm(QWidget):
                     combo.addItem(text, key)
                 _choose_column(combo, str(chosen or ""))
 
-    def set_idle(self, names: Collection[str]) -> None:
-        """Switch the options of these names off and all others on."""
+    def set_idle(self, names: Collection[str] | Mapping[str, str]) -> None:
+        """Switch the options of these names off and all others on; a mapping tells the reasons."""
+        reasons = names if isinstance(names, Mapping) else {}
         for name, field in self._fields.items():
             field.setEnabled(name not in names)
+            field.setToolTip(reasons.get(name) or self._options[name].help)
 
     def show_values(self, values: Mapping[str, Any]) -> None:
         """Show these values without telling anybody."""

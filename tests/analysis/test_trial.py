@@ -298,3 +298,44 @@ def test_a_changed_cell_changes_the_effect():
     edit = SetCells(((table.row_ids[0], column.id, 14),))
     changed, _ = edit.apply(table)
     assert run(TrialSpec(), changed).effect.value != run(TrialSpec(), table).effect.value
+
+
+def told_idle(result):
+    return [n.text for n in result.notes if n.code == "idle-choice"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("cerebrovascular_c2", {"df": "satterthwaite"}, "Degrees of freedom: Satterthwaite"),
+        ("cerebrovascular_c2", {"residual": "un"}, "Residuals within a person: unstructured"),
+        ("cerebrovascular_c2", {"residual": "cs"}, "Residuals within a person: compound"),
+        ("cerebrovascular_c2", {"transform": "log"}, "Analysed as: natural logarithm"),
+        ("raynaud", {"outcome_type": "count", "bioequivalence": True}, "Bioequivalence is for"),
+        ("raynaud", {"outcome_type": "count", "method": "ML"}, "maximum likelihood"),
+        ("copd_missing", {"adjust": "holm"}, "there is one comparison"),
+        ("copd_missing", {"integration": "agq"}, "needs no integration"),
+        ("copd_missing", {"cycle": True}, "No column is marked as the cycle"),
+        ("copd_missing", {"washout": 1}, "single person only"),
+        ("copd_missing", {"rounded": True}, "belongs to bioequivalence"),
+        ("cerebrovascular_c2", {"df": "z"}, ""),
+        ("guyatt_nof1", {"df": "z"}, "One person is analysed by cycles"),
+        ("guyatt_nof1", {"residual": "ar1"}, "One person is analysed by cycles"),
+    ],
+)
+def test_a_choice_without_effect_is_said_and_changes_no_number(name, options, words):
+    kind = {"outcome_type": options.get("outcome_type", "auto")}
+    plain, other = analysed(name, **kind), analysed(name, **options)
+    said = told_idle(other)
+    assert told_idle(plain) == []
+    assert len(said) == bool(words)
+    assert words in " ".join(said)
+    assert [r.value for r in other.rows if r.used] == [r.value for r in plain.rows if r.used]
+    assert other.effect.interval == plain.effect.interval
+    assert other.bioequivalence is None
+
+
+def test_between_within_degrees_of_freedom_are_followed_for_yes_or_no():
+    plain, other = analysed("sim_bin3"), analysed("sim_bin3", df="between-within")
+    assert told_idle(other) == []
+    assert other.effect.interval.upper > plain.effect.interval.upper

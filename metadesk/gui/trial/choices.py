@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metadesk.analysis.trial_idle import idle_choices
 from metadesk.analysis.trial_spec import TrialSpec
 from metadesk.table import StudyTable, TableColumn, is_missing, shown
 
 if TYPE_CHECKING:
     from metadesk.analysis.trial_prepare import PreparedTrial
 
-MODEL = frozenset(
-    {"sequence", "carryover", "baseline", "cycle", "random", "residual", "df", "method", "adjust",
-     "integration", "companions", "bioequivalence"}
-)  # fmt: skip
-LINEAR = frozenset({"transform", "residual", "method", "adjust", "bioequivalence"})
 MOST = 200  # names in one list
 NO_OUTCOMES = frozenset({"subject", "sequence", "period", "cycle", "time", "treatment"})
 
@@ -38,33 +34,13 @@ def persons(spec: TrialSpec, table: StudyTable) -> tuple[str, ...]:
     return _levels(_column(spec, table, "subject"))
 
 
-def idle_choices(
-    spec: TrialSpec, table: StudyTable, prepared: PreparedTrial | None
-) -> frozenset[str]:
-    """Choices that cannot change the numbers of this sheet as it stands."""
-    roles = {**table.roles, **spec.roles}
-    idle = {role for role in ("sequence", "baseline", "cycle") if role not in roles}
-    if "time" not in roles:
-        idle.add("trend")
-    if "period" not in roles:
-        idle.add("carryover")
-    if prepared is not None:
-        from metadesk.analysis.trial import analysis_of
+def idle_here(spec: TrialSpec, table: StudyTable, prepared: PreparedTrial | None) -> dict[str, str]:
+    """Choices that cannot change the numbers of this sheet as it stands, with the reason."""
+    if prepared is None:
+        return idle_choices(spec, {**table.roles, **spec.roles}, "", "", 0)
+    from metadesk.analysis.trial import idle_in
 
-        analysis = analysis_of(prepared) if prepared.data is not None else "crossover"
-        single = analysis == "one-patient"
-        idle |= MODEL if single else {"washout"}
-        if analysis == "crossover":
-            idle |= {"relevant", "lower_is_better"}
-        if analysis != "crossover":
-            idle.add("bioequivalence")
-        if prepared.outcome_type == "continuous":
-            idle.add("integration")
-        else:
-            idle |= LINEAR
-    if not spec.bioequivalence or "bioequivalence" in idle:
-        idle |= {"widen", "rounded"}
-    return frozenset(idle)
+    return idle_in(prepared)
 
 
 def _column(spec: TrialSpec, table: StudyTable, role: str) -> TableColumn | None:

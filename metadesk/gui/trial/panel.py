@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from metadesk.analysis.trial_idle import NOT_MEASURED
 from metadesk.analysis.trial_spec import TrialSpec
 from metadesk.gui.forms import OptionsForm, QuietCombo, Section
 from metadesk.gui.results.notes import NoteList
@@ -16,7 +17,7 @@ from metadesk.gui.session import Session
 from metadesk.gui.setup.panel import EquationBox
 from metadesk.gui.theme import panel_css, set_role, tones
 from metadesk.gui.trial.bridge import BridgeDialog
-from metadesk.gui.trial.choices import outcome_columns, persons, treatments
+from metadesk.gui.trial.choices import idle_here, outcome_columns, persons, treatments
 from metadesk.options import options_of
 
 WIDTH = 312
@@ -24,6 +25,7 @@ OUTCOME = ("outcome_type", "transform")
 TERMS = ("design", "sequence", "carryover", "baseline", "cycle", "trend", "random", "residual",
          "df", "level", "method", "adjust", "integration")  # fmt: skip
 PERSON = ("relevant", "lower_is_better", "washout")
+TOLD_IDLE = ("df", "residual")  # choices whose reason stands below them, not in a tip alone
 BESIDE = ("companions", "bioequivalence", "widen", "rounded")
 
 
@@ -94,6 +96,11 @@ class TrialPanel(QScrollArea):
         set_role(self._always, "muted")
         model.column.addWidget(self._always)
         self._form(model, TERMS, "trialModel")
+        self._idle = QLabel(self)
+        self._idle.setObjectName("trialIdle")
+        self._idle.setWordWrap(True)
+        set_role(self._idle, "muted")
+        model.column.addWidget(self._idle)
         person = Section(self.tr("Single persons"), "trialPersonSection", opened=False)
         person.column.addWidget(self._combo("patient", self.tr("Person")))
         self._form(person, PERSON, "trialPerson")
@@ -216,11 +223,12 @@ class TrialPanel(QScrollArea):
 
     def _enable(self, spec: TrialSpec) -> None:
         """Only what can change the numbers of this sheet can be changed."""
-        from metadesk.gui.trial.choices import idle_choices
-
-        idle = idle_choices(spec, self._session.table, self._session.trial_prepared)
+        idle = idle_here(spec, self._session.table, self._session.trial_prepared)
         for form in self._forms:
             form.set_idle(idle)
+        told = [idle[name] for name in TOLD_IDLE if idle.get(name) == NOT_MEASURED[name]]
+        self._idle.setText(" ".join(told))
+        self._idle.setVisible(bool(told))
 
     def _fill(
         self, name: str, first: list[tuple[str, str]], names: tuple[str, ...], chosen: str

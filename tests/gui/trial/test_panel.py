@@ -60,7 +60,15 @@ def test_only_what_changes_the_numbers_can_be_chosen(session, panel, qtbot):
     assert not panel.findChild(QWidget, "trialPerson-washout").isEnabled()
     assert panel.findChild(QWidget, "trialModel-df").isEnabled()
     open_example(session, qtbot, "binary_crossover_ecg.xlsx")
-    assert not panel.findChild(QWidget, "trialModel-residual").isEnabled()
+    for name in ("residual", "df", "method", "adjust"):
+        field = panel.findChild(QWidget, f"trialModel-{name}")
+        assert not field.isEnabled()
+        assert "counted and ordered" in field.toolTip() or "measured outcomes" in field.toolTip()
+    told = panel.findChild(QLabel, "trialIdle")
+    assert "compared by the normal distribution" in told.text()
+    assert not told.isHidden()
+    open_example(session, qtbot, "crossover_enuresis.xlsx")
+    assert told.isHidden()
 
 
 def test_treatments_of_the_sheet_are_offered(session, panel, qtbot):
