@@ -18,6 +18,7 @@ from metadesk.effects.conversions.groups import COMBINING, Arm, combined_arms
 from metadesk.effects.conversions.spread import sd_from_se
 from metadesk.errors import SpecProblem
 from metadesk.references import Reference
+from metadesk.table.checks.look import called
 
 Values = Mapping[str, float]
 Combined = dict[str, float | None]
@@ -62,8 +63,8 @@ def _check_shared(arm: str, rows: Sequence[Values]) -> None:
         told = sorted({row[role] for row in rows if role in row})
         if len(told) > 1:
             raise SpecProblem(
-                f"Group {arm} differs between the rows ({role}: {told[0]:g} and {told[1]:g}); only "
-                "rows that share it can have their other groups combined."
+                f"The rows do not share this group ({called(role)}: {told[0]:g} and {told[1]:g}); "
+                "only rows that share it can have their other groups combined."
             )
 
 

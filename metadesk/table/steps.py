@@ -87,7 +87,7 @@ def written(value: Value) -> str:
     """A value in a sentence; an empty cell is said to be empty."""
     if value is None or value == "":
         return "empty"
-    if isinstance(value, float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return in_sentence(value)
     return str(value)
 

@@ -58,7 +58,7 @@ def test_both_groups_of_two_parts_become_the_whole():
 
 
 def test_rows_with_different_control_groups_are_refused():
-    with pytest.raises(SpecProblem, match="Group 2 differs"):
+    with pytest.raises(SpecProblem, match="total in the control group: 48 and 50"):
         COMBINATIONS["combine1"].apply([LOW, {**HIGH, "n2i": 48.0}])
 
 

@@ -13,7 +13,7 @@ from metadesk.table.gestures import (
     type_cell,
 )
 from metadesk.table.stepping import Doing, RowWriting, columns_for, step_edit, take_back
-from metadesk.table.steps import in_force
+from metadesk.table.steps import in_force, written
 from metadesk.table.validate import validate
 
 CLUSTER = Doing("cluster", "Cluster trial", {"m": 21, "ICC": 0.05}, "Rao & Scott (1992)")
@@ -187,3 +187,11 @@ def test_a_control_group_that_was_divided_is_not_called_twice_the_same():
     rows = [RowWriting(row, {"ci": 3.0, "n2i": 20.0}) for row in (0, 1)]
     after, _ = step_edit(table, SHARE, rows, "x").apply(table)
     assert not [p for p in validate(after) if p.code == "same_control"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(-4, "−4"), (-0.3566749, "−0.356675"), (58, "58"), (None, "empty"), ("", "empty"), ("n", "n")],
+)
+def test_a_sentence_writes_values_as_they_are_read(value, words):
+    assert written(value) == words

@@ -171,18 +171,25 @@ class AdjustRows(QDialog):
             for c in cells[:MOST_CELLS]
         ]
         if len(cells) > MOST_CELLS:
-            lines.append(self.tr("and {0} more cells").format(len(cells) - MOST_CELLS))
+            lines.append(self.tr("further cells: {0}").format(len(cells) - MOST_CELLS))
         more = len(self._row_ids) - 1
         if more and "combine" not in self.adjustment.key:
-            lines.append(self.tr("and likewise in {0} more rows").format(more))
+            likewise = self.tr("and likewise in {0} more rows").format(more)
+            lines.append(self.tr("and likewise in 1 more row") if more == 1 else likewise)
         return lines
 
     def _by_correlation(self) -> list[str]:
-        """What other correlations would make of the SDs, because papers seldom tell it."""
+        """What other correlations would make of it, because papers seldom tell theirs."""
         from metadesk.analysis.adjusting import values_of_row
         from metadesk.effects.adjustments import ADJUSTMENTS
         from metadesk.effects.conversions.crossover import SWEEP
 
+        if self.adjustment.key == "correlation":
+            words = self.tr(
+                "Where the measure compares the same people, the results show correlations of {0} "
+                "beside it."
+            ).format(", ".join(f"{r:g}" for r in SWEEP))
+            return [f"<span style='color:{tones().muted}'>{escape(words)}</span>"]
         if self.adjustment.key != "change":
             return []
         values = values_of_row(self._session.table, self._row_ids[0])

@@ -229,7 +229,7 @@ class RowCalculator(QDialog):
         assert self._found is not None
         mine = self._found.solutions[number].values
         others = [s.values for i, s in enumerate(self._found.solutions) if i != number]
-        route = self._found.solutions[number].route
+        route = self._route(self._found.solutions[number])
         roles = self._roles_of(route) if route else tuple(mine)
         return [
             (r, mine[r])
@@ -289,13 +289,23 @@ class RowCalculator(QDialog):
         """The route that the typed values open by themselves, else the one the derived ones open.
 
         What was worked out on the way need not stand in the sheet where the typed values suffice,
-        unless the person had to say which of several studies it is.
+        unless the person had to say which of several studies it is: then it is the route with the
+        fewest worked-out values that tells them apart.
         """
-        if self._found is not None and self._found.is_ambiguous:
-            return solution.route
         from metadesk.effects import MEASURES
 
         known = self.known()
+        if self._found is not None and self._found.is_ambiguous:
+            others = [s.values for s in self._found.solutions if s is not solution]
+            mine = solution.values
+            telling = {r for r, x in mine.items() if any(of.get(r) != x for of in others)}
+            open_ = [
+                r
+                for r in MEASURES[self._measure].routes
+                if telling.intersection(r.roles) and set(r.roles) <= mine.keys()
+            ]
+            fewest = min(open_, key=lambda r: len(set(r.roles) - known.keys()), default=None)
+            return fewest.key if fewest is not None else solution.route
         for route in MEASURES[self._measure].routes:
             if all(role in known for role in route.roles):
                 return route.key

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QRadioButton
 
 from metadesk.effects import MEASURES
 from metadesk.gui.effects.calculator import RowCalculator, fields_of
@@ -73,3 +74,32 @@ def test_an_empty_calculator_writes_nothing(session, qtbot) -> None:
     before = session.undo_stack.count()
     dialog.reject()
     assert session.undo_stack.count() == before
+
+
+def test_a_choice_writes_the_fewest_numbers_that_tell_the_studies_apart(session, qtbot) -> None:
+    dialog = opened(session, qtbot, "HR")
+    type_in(dialog, pval="0.02", ai="30", ci="45")
+    dialog.findChildren(QRadioButton)[0].click()
+    dialog.take.click()
+    table = session.table
+    assert table.with_role("est").cells[0] == pytest.approx(0.577917, rel=1e-5)
+    assert table.with_role("yi") is None
+    assert table.with_role("vi") is None
+
+
+def test_a_percentage_in_a_cell_of_counts_is_not_taken_for_a_count(session, qtbot) -> None:
+    table = make_table({"Study": ["A"], "e": ["4%"], "n": [50]}, {"e": "ai", "n": "n1i"})
+    session.open_table(table)
+    dialog = opened(session, qtbot, "OR")
+    assert dialog.fields["ai"].text() == ""
+    assert dialog.fields["n1i"].text() == "50"
+
+
+def test_the_level_of_a_rows_interval_is_read(session, qtbot) -> None:
+    names = {"e": "est", "lo": "lower", "up": "upper", "c": "level"}
+    row = {"e": [2.0], "lo": [1.1], "up": [3.6363636], "c": [90]}
+    session.open_table(make_table({"Study": ["A"], **row}, names))
+    dialog = opened(session, qtbot, "RR")
+    assert dialog.fields["level"].text() == "90"
+    se = float(dialog.fields["sei"].placeholderText())
+    assert se == pytest.approx(math.log(2 / 1.1) / 1.6448536269514722, rel=1e-5)
