@@ -17,7 +17,7 @@ from metadesk.analysis.suggest import suggest_measure
 from metadesk.catalogue import Catalogue
 from metadesk.effects import MEASURES
 from metadesk.formats.blocks import blocks_in, is_chosen
-from metadesk.table.checks.look import Problem
+from metadesk.table.checks.look import Problem, number
 
 DISAGREE = "Two ways disagree"
 VERY_LARGE = "An SMD of"
@@ -80,6 +80,22 @@ def very_large(prepared: Prepared) -> Iterator[Problem]:
                 f"{_where(prepared, i)}: an SMD of {study.yi:.3g} is very large.",
                 "very_large",
                 "Look whether standard errors were entered as SDs, or a mean is mistyped.",
+            )  # fmt: skip
+
+
+def ratio_not_positive(prepared: Prepared) -> Iterator[Problem]:
+    """Ratios as printed that are zero or negative; a correlation or a difference may be."""
+    column = bound_columns(prepared.spec, prepared.table).get("est")
+    if column is None or prepared.effects is None or prepared.effects.scale.key != "log":
+        return
+    for i, study in _listed(prepared):
+        value = float(prepared.columns["est"][i])
+        if value <= 0:
+            yield Problem(
+                study.row_id, column.id, "error",
+                f"{_where(prepared, i)}: a ratio must be above 0; the cell says {number(value)}.",
+                "ratio_not_positive",
+                "If these are logarithms, give the column the role 'Effect (analysis scale)'.",
             )  # fmt: skip
 
 
@@ -157,6 +173,8 @@ def _where(prepared: Prepared, i: int) -> str:
 ROW_CHECKS: Catalogue[RowCheck] = Catalogue("check of the rows")
 ROW_CHECKS.add(
     RowCheck("no_effect", "No effect yet", "Rows that lack something an effect needs.", no_effect),
+    RowCheck("ratio_not_positive", "Ratio not positive", "Ratios of 0 or less.",
+             ratio_not_positive),
     RowCheck("given_differs", "Given effect differs",
              "Reported effects that the raw data beside them do not give.", given_differs),
     RowCheck("ways_disagree", "Two ways disagree",

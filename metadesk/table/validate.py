@@ -36,8 +36,6 @@ CHECKS.add(
           estimates.interval_turned),
     Check("estimate_outside", "Estimate outside interval", "Estimates outside their interval.",
           estimates.estimate_outside),
-    Check("ratio_not_positive", "Ratio not positive", "Ratios of 0 or less.",
-          estimates.ratio_not_positive),
     Check("outside_range", "Out of range", "P-values, correlations and percents out of range.",
           estimates.outside_range),
     Check("sd_looks_like_se", "SD looks like SE", "SDs that are probably standard errors.",

@@ -99,6 +99,26 @@ def test_a_very_large_difference_is_pointed_at():
     assert [p.code for p in found] == ["very_large"]
 
 
+def estimates(values):
+    columns = {"s": STUDIES, "e": values, "se": [0.1] * 5}
+    return make_table(columns, {"s": "study", "e": "est", "se": "sei"})
+
+
+def test_a_ratio_must_be_above_0():
+    table = estimates([0.8, -0.16, 0.7, 1.1, 0])
+    found = [p for p in problems(table, measure="OR") if p.code == "ratio_not_positive"]
+    assert [(p.row_id, p.column_id, p.severity) for p in found] == [
+        (1, 1, "error"),
+        (4, 1, "error"),
+    ]
+    assert found[0].sentence == "Row 2 (Baker): a ratio must be above 0; the cell says -0.16."
+
+
+@pytest.mark.parametrize("measure", ["COR", "MD", "RD"])
+def test_a_correlation_or_a_difference_may_be_negative(measure):
+    assert problems(estimates([0.8, -0.16, 0.7, 0.1, 0]), measure=measure) == []
+
+
 @pytest.mark.parametrize("check", list(ROW_CHECKS), ids=lambda check: check.key)
 def test_every_check_is_listed_with_a_title_and_a_sentence(check):
     assert check.title

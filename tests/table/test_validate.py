@@ -181,11 +181,6 @@ def test_the_scale_of_a_ratios_standard_error_is_said():
     assert "log ratios" in problem.sentence
 
 
-def test_a_ratio_must_be_positive():
-    problems = found(RATIO, ROLES_RATIO, OR__0=-0.16, lo__0=-0.36, hi__0=0.03)
-    assert "ratio_not_positive" in codes(problems)
-
-
 def test_a_clean_ratio_with_rounded_bounds_is_left_alone():
     assert found(RATIO, ROLES_RATIO) == ()
 

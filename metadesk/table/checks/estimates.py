@@ -59,15 +59,6 @@ def interval_lopsided(look: Look) -> Iterator[Problem]:
             yield look.problem(row, role, "warning", "interval_lopsided", said, remedy)
 
 
-def ratio_not_positive(look: Look) -> Iterator[Problem]:
-    """Ratios as printed that are zero or negative."""
-    for row, value in look.filled("est"):
-        if value <= 0:
-            said = f"a ratio must be above 0; the cell says {number(value)}."
-            remedy = "If these are logarithms, give the column the role 'Effect (analysis scale)'."
-            yield look.problem(row, "est", "error", "ratio_not_positive", said, remedy)
-
-
 def ratio_with_error(look: Look) -> Iterator[Problem]:
     """Ratios with a standard error and no interval: the scale of the error has to be assumed."""
     column = look.column("sei")
