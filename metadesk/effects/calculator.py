@@ -15,7 +15,7 @@ import numpy as np
 from metadesk.document.numbers import in_sentence
 from metadesk.document.words import inside
 from metadesk.effects.compute import compute
-from metadesk.effects.conversions.steps import Settings, Step, steps_for
+from metadesk.effects.conversions.steps import Settings, Step, step_roles, steps_for
 from metadesk.effects.measure import Measure
 from metadesk.effects.measures import MEASURES
 from metadesk.options import from_plain
@@ -129,6 +129,7 @@ def calculate(
     """
     entry = MEASURES[measure]
     roles = (frozenset(entry.roles) | _HELPING) - _of_the_mean(entry)
+    roles |= frozenset(step_roles(measure))
     given = {role: float(x) for role, x in known.items() if not np.isnan(x)}
     scale = entry.scale_for(from_plain(entry.options, options or {}, where=f"measure {measure}"))
     settings = Settings(level, scale, bounds_as_they_stand="yi" in given and "est" not in given)

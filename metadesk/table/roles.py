@@ -108,6 +108,7 @@ ROLES.add(
     Role("pval", "P value", "Reported estimate", "probability"),
     Role("pi", "P value with the sign of the effect", "Reported estimate", "number"),
     Role("zi", "z value", "Reported estimate", "number"),
+    Role("chi2", "Chi-square of a log-rank test (1 df)", "Reported estimate", "positive"),
     Role("level", "Confidence level of the CI, percent", "Reported estimate", "positive"),
     Role("dfs", "Degrees of freedom (t test or interval)", "Reported estimate", "positive"),
     Role("oe", "O − E", "Reported estimate", "number"),

@@ -53,9 +53,23 @@ def test_a_log_rank_p_value_without_direction_asks_for_it():
     assert (worse.yi, worse.vi) == way("HR", "logrank_p", pi=0.02, ai=30, ci=45)
 
 
+def test_a_log_rank_chi_square_asks_for_its_direction_too():
+    got = calculate("HR", {"chi2": 5.76, "ai": 30, "ci": 45})
+    assert got.is_ambiguous
+    better, worse = got.solutions
+    assert (better.yi, better.vi) == way("HR", "logrank_z", zi=-2.4, ai=30, ci=45)
+    assert (worse.yi, worse.vi) == way("HR", "logrank_z", zi=2.4, ai=30, ci=45)
+
+
+def test_a_hazard_ratio_with_its_chi_square_gives_the_standard_error():
+    got = one("HR", est=0.6, chi2=5.76)
+    assert got.values["sei"] == pytest.approx(-math.log(0.6) / 2.4)
+
+
 @pytest.mark.parametrize("told", [{"oe": -10.0}, {"est": 0.6}])
-def test_a_direction_that_is_told_is_not_asked_for(told):
-    got = one("HR", pval=0.02, ai=30, ci=45, **told)
+@pytest.mark.parametrize("test", [{"pval": 0.02}, {"chi2": 5.4}])
+def test_a_direction_that_is_told_is_not_asked_for(told, test):
+    got = one("HR", **test, ai=30, ci=45, **told)
     assert got.values["zi"] < 0
     assert got.yi < 0
 

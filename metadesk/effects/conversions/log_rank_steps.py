@@ -12,13 +12,21 @@ from metadesk.effects.sources import PARMAR, TIERNEY
 
 
 def _z_of_two_sided_p(values: Values, settings: Settings) -> Answers:
-    """Z of a p-value without a direction: the sign of O − E where it is known, else both."""
+    """Z of a p-value without a direction."""
     p = values["pval"]
-    if not 0 < p < 1:
-        return ()
-    z = float(-special.ndtri(p / 2.0))
-    if values.get("oe"):
-        return ({"zi": math.copysign(z, values["oe"])},)
+    return _either(float(-special.ndtri(p / 2.0)), values) if 0 < p < 1 else ()
+
+
+def _z_of_chi_square(values: Values, settings: Settings) -> Answers:
+    """Z of a chi-square statistic with one degree of freedom, whose direction is lost."""
+    return _either(math.sqrt(values["chi2"]), values) if values["chi2"] > 0 else ()
+
+
+def _either(z: float, values: Values) -> Answers:
+    """The sign of O − E, or of the estimate, where it is known, else both."""
+    direction = values.get("oe") or values.get("yi")
+    if direction:
+        return ({"zi": math.copysign(z, direction)},)
     return ({"zi": -z}, {"zi": z})
 
 
@@ -50,7 +58,13 @@ LOG_RANK_STEPS: tuple[Step, ...] = (
              survival.observed_less_expected_of_z, PARMAR, "z_of_oe"),
         step("z_of_oe", "log-rank z from O − E and V", ("oe", "v"), "zi", survival.log_rank_z,
              PARMAR, "oe_of_z"),
+        Step("z_of_chi2", "log-rank z from its chi-square", ("chi2", "v"), ("zi",), PARMAR,
+             _z_of_chi_square, "chi2_of_z", optional=("oe", "yi")),
+        Step("z_of_chi2_and_hr", "log-rank z from its chi-square, in the direction of the estimate",
+             ("chi2", "yi"), ("zi",), PARMAR, _z_of_chi_square, "chi2_of_z"),
+        step("chi2_of_z", "log-rank chi-square from z", ("zi",), "chi2", lambda z: z**2, PARMAR,
+             "z_of_chi2"),
         Step("z_of_two_sided_p", "log-rank z from its two-sided p-value", ("pval", "v"), ("zi",),
-             PARMAR, _z_of_two_sided_p, optional=("oe",)),
+             PARMAR, _z_of_two_sided_p, optional=("oe", "yi")),
     ),
 )  # fmt: skip

@@ -16,11 +16,17 @@ from metadesk.effects.conversions.paired_steps import PAIRED_STEPS
 from metadesk.effects.conversions.step import Settings, Step
 from metadesk.effects.conversions.table_steps import TABLE_STEPS
 
-__all__ = ["STEPS", "Settings", "Step", "steps_for"]
+__all__ = ["STEPS", "Settings", "Step", "step_roles", "steps_for"]
 
 STEPS: Catalogue[Step] = Catalogue("conversion")
 STEPS.add(*ARM_STEPS, *TEST_STEPS, *PAIRED_STEPS, *ESTIMATE_STEPS, *LOG_RANK_STEPS)
 STEPS.add(*DIFFERENCE_STEPS, *TABLE_STEPS)
+
+
+def step_roles(measure: str) -> tuple[str, ...]:
+    """Roles from which a measure's own steps start, whether or not a route of it asks for them."""
+    own = (role for step in STEPS if measure in step.measures for role in step.inputs)
+    return tuple(dict.fromkeys(own))
 
 
 def steps_for(measure: str, roles: frozenset[str]) -> tuple[Step, ...]:

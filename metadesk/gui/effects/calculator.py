@@ -38,12 +38,14 @@ HELPING = ("est", "yi", "lower", "upper", "level", "sei", "vi", "zi", "pval", "d
 
 def fields_of(measure: Measure) -> dict[str, dict[str, str]]:
     """The roles that can be known of a study, by group, each with its words."""
+    from metadesk.effects.conversions.steps import step_roles
+
     titles: dict[str, str] = {}
     for route in measure.routes:
         for need in route.needs:
             titles.setdefault(need.role, need.title)
     known = {role.key for role in ROLES}
-    for role in HELPING:
+    for role in (*step_roles(measure.key), *HELPING):
         titles.setdefault(role, ROLES[role].title)
     arms = {1: "Group 1", 2: "Group 2"}
     two = any(ROLES[r].arm == 2 for r in titles if r in known)
