@@ -146,7 +146,10 @@ def _predicted(
         X = X[:, [result.design.names.index(name) for name in fit.coefficients.names]]
     chosen = str(result.spec.model_options.get("prediction", "t(k-1)"))
     rule = chosen if chosen in CLOSED and fit.model == "mixed" else "test"
-    at = predict(fit, X, prediction=rule, tau2=_tau2_at(result, scale_rows))
+    tau2 = _tau2_at(result, scale_rows)
+    at = predict(fit, X, prediction=rule, tau2=tau2)
+    if tau2 is not None and np.isnan(tau2).any():
+        at = replace(at, method=f"{at.method}; no prediction interval where τ² would be below 0")
     if chosen != "none":
         return at
     nothing = np.full(at.pred.size, np.nan)

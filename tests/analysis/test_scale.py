@@ -51,6 +51,8 @@ def test_by_the_other_link_it_follows_the_line_of_tau2_as_far_as_that_is_positiv
     assert np.isfinite(at.ci_ub).all()
     assert math.isnan(at.pi_lb[1])
     assert math.isnan(at.pi_ub[1])
+    assert "no prediction interval where τ² would be below 0" in at.method
+    assert "below 0" not in expected_at(found, [{"ablat": 20}]).method
     assert "(τ² linear in intrcpt, ablat; REML; " in methods_text(found)
     log = run(AnalysisSpec(model="scale", scale="~ ablat"), bcg)
     assert "(ln τ² linear in intrcpt, ablat; REML; " in methods_text(log)

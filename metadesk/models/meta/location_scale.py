@@ -146,9 +146,11 @@ def fit_location_scale(
     likelihood = ScaleLikelihood(effects.yi, effects.vi, X, Q, restricted, spec.link)
     alpha, tau2, C, edge, status = _estimated(likelihood, progress)
     back = np.linalg.inv(R)
-    va = back @ C @ back.T
+    va, b = back @ C @ back.T, back @ alpha
+    if edge and spec.link == "identity":  # what is held at 0 is 0, not what rounding left
+        b = np.where(np.abs(b) * np.abs(Z).max(axis=0) <= 1e-12 * tau2.max(), 0.0, b)
     df = math.inf if spec.test == "z" else float(k - q)
-    table = coefficient_table(z_names, back @ alpha, va, df, spec.level, TESTS[spec.test])
+    table = coefficient_table(z_names, b, va, df, spec.level, TESTS[spec.test])
     tested = spec.link == "log" or not edge
     line = least_squares(effects.yi, effects.vi + tau2, X)
     means, notes = coefficients(

@@ -13,15 +13,16 @@ from metadesk.models.result import Coefficients
 def scale_table(alpha: Coefficients, link: str) -> Table:
     """Coefficients of ln tau², and the factor by which each multiplies tau²; or those of tau²."""
     factors = link == "log"
+    digits = 3 if factors else _digits(alpha)
     columns = (
         Column("term", f"Term of {SYMBOLS[link]}"),
-        Column("estimate", "Estimate", "effect", 3),
-        Column("se", "SE", "se"),
+        Column("estimate", "Estimate", "effect", digits),
+        Column("se", "SE", "se", digits),
         Column("stat", "z" if math.isinf(alpha.df[0]) else "t", "statistic"),
         Column("df", "df", "df"),
         Column("pval", "P", "p"),
-        Column("ci_lb", f"{100 * alpha.level:g}% CI, lower", "effect", 3),
-        Column("ci_ub", "upper", "effect", 3),
+        Column("ci_lb", f"{100 * alpha.level:g}% CI, lower", "effect", digits),
+        Column("ci_ub", "upper", "effect", digits),
         *((Column("factor", "τ² is multiplied by", "effect", 3),) if factors else ()),
     )
     numbers = (alpha.b, alpha.se, alpha.stat, alpha.df, alpha.pval, alpha.ci_lb, alpha.ci_ub)
@@ -36,6 +37,13 @@ def scale_table(alpha: Coefficients, link: str) -> Table:
     does = "multiplies" if factors else "adds to"
     notes = (f"Test: {alpha.test}. A step of one in a moderator {does} τ².",)
     return Table("Moderators of heterogeneity", columns, rows, notes, key="scale")
+
+
+def _digits(alpha: Coefficients) -> int:
+    """So many decimals that the least coefficient of τ² shows two digits: its units are squares."""
+    sizes = [abs(value) for value in alpha.b.tolist() if value != 0.0]
+    least = min(sizes, default=1.0)
+    return min(max(3, 1 - math.floor(math.log10(least))), 8)
 
 
 def _known(value: float) -> float | None:

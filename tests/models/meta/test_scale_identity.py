@@ -168,6 +168,13 @@ def test_the_link_changes_the_numbers_and_what_they_are_called():
     assert "τ² is multiplied by" not in heads[0]
 
 
+@pytest.mark.parametrize(("name", "scale", "digits"), [("curtis1998", TIME, 6), ("bcg", ALLOC, 3)])
+def test_small_coefficients_of_tau2_are_shown_with_two_digits(name, scale, digits):
+    (table,) = fit_location_scale(IDENTITY, of(name, scale)).tables
+    shown = {column.key: column.digits for column in table.columns}
+    assert shown["estimate"] == shown["se"] == shown["ci_ub"] == digits
+
+
 def test_without_moderators_it_is_the_random_effects_model(bcg):
     for method in ("REML", "ML"):
         found = fit_location_scale(LocationScale(method, link="identity"), ScaleData.of(bcg, None))
@@ -211,6 +218,14 @@ def test_at_the_edge_tau2_is_0_and_no_error_is_given(name, scale, method, logLik
     (note,) = (n for n in found.notes if n.code == "scale-boundary")
     assert "no standard error" in note.text
     assert np.isfinite(found.coefficients.se).all()
+
+
+def test_a_coefficient_that_the_edge_holds_at_0_is_0():
+    effects = MetaData.of([0.0, 0.5, 3.0], [0.1, 0.1, 0.1])
+    data = ScaleData.of(effects, build_design({"x": [0, 1, 2]}, [Continuous("x")]))
+    intercept, slope = fit_location_scale(IDENTITY, data).spread.coefficients.b
+    assert intercept == 0.0
+    assert slope > 1.0
 
 
 def test_equal_effects_have_no_spread_anywhere():
