@@ -9,6 +9,7 @@ from typing import Any
 
 from metadesk.analysis.trial_result import TrialResult, TrialRow
 from metadesk.document import Note, Table
+from metadesk.models.mixed.patient_series import SeriesResult
 from metadesk.models.result import Quantity
 from metadesk.reports.results_json import FORMAT, VERSION, plain_numbers
 from metadesk.reports.trial_outline import outline
@@ -51,6 +52,7 @@ def trial_to_plain(result: TrialResult) -> dict[str, Any]:
         "beside": [
             {"key": c.key, "label": c.label, **_quantity(c.effect)} for c in result.companions
         ],
+        "series": None if result.series is None else _series(result.series),
         "model": None
         if main is None
         else {
@@ -69,6 +71,16 @@ def trial_to_plain(result: TrialResult) -> dict[str, Any]:
         "settings": [{"name": s.name, "title": s.title, "value": s.value} for s in result.settings],
         "methods": trial_methods(result),
         "notes": [_note(n) for n in trial_notes(result)],
+    }
+
+
+def _series(series: SeriesResult) -> dict[str, Any]:
+    """How effects differ between persons, and what to expect in the next one."""
+    test, ahead = series.between_test, series.prediction
+    return {
+        "between_sd": _quantity(series.between_sd),
+        "between_test": {"statistic": test.statistic, "p": test.p, "method": test.method},
+        "prediction": {"lower": ahead.lower, "upper": ahead.upper, "level": ahead.level},
     }
 
 

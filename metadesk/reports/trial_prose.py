@@ -47,6 +47,9 @@ def trial_sentence(result: TrialResult) -> str:
 def spread_in_words(result: TrialResult, series: SeriesResult) -> list[str]:
     """How effects differ between persons, and what to expect in the next one."""
     spread = format_value(series.between_sd.value, "effect")
+    if series.between_sd.interval is not None:
+        between = series.between_sd.interval
+        spread += f" ({100 * between.level:g}% CI {interval_text(between.lower, between.upper)})"
     of = "logarithm of the effect" if result.scale.ratio else "effect"
     ends = natural_ends(result, series.prediction)
     return [f"SD of the {of} between persons {spread}", f"prediction interval {ends}"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from io import BytesIO
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from metadesk.analysis.engine import fit, prepare, run
 from metadesk.analysis.trial_spec import TrialSpec
 from metadesk.formats import read_sheet
-from metadesk.reports.trial_json import trial_json_text
+from metadesk.reports.trial_json import trial_json_text, trial_to_plain
 from metadesk.reports.trial_outline import outline
 from metadesk.reports.trial_prose import trial_methods, trial_sentence
 from metadesk.reports.trial_tables import design_tables, rows_table, trial_tables
@@ -99,3 +100,17 @@ def test_a_sheet_that_cannot_be_analysed_is_written_up_with_its_reason():
     assert "Only one treatment" in trial_sentence(found)
     book = openpyxl.load_workbook(BytesIO(trial_workbook_bytes(found)))
     assert "Only one treatment" in str(list(book["Results"].iter_rows(values_only=True)))
+
+
+def test_the_interval_of_the_spread_stands_in_words_table_outline_and_json():
+    sheet = Path(__file__).parents[1] / "reference" / "trials" / "data" / "sim_pnof1v.csv"
+    found = run(TrialSpec(outcome_type="count", companions=False), read_sheet(sheet))
+    ends = found.series.between_sd.interval
+    said = "SD of the logarithm of the effect between persons 0.33 (95% CI [0.22, 0.50])"
+    assert said in trial_sentence(found)
+    assert any(said in str(cell) for row in outline(found).rows for cell in row)
+    table = next(t for t in trial_tables(found) if t.key == "series")
+    row = dict(zip([c.key for c in table.columns], table.rows[1], strict=True))
+    assert (row["lower"], row["upper"]) == (ends.lower, ends.upper)
+    told = trial_to_plain(found)["series"]["between_sd"]
+    assert (told["lower"], told["upper"], told["level"]) == (ends.lower, ends.upper, 0.95)

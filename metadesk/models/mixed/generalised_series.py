@@ -12,6 +12,13 @@ from scipy import special
 from metadesk.document import Note
 from metadesk.errors import DataProblem
 from metadesk.models.mixed.generalised import fit_generalised
+from metadesk.models.mixed.generalised.fit import Fitted, climb_generalised, summary_of
+from metadesk.models.mixed.generalised.problem import GeneralisedProblem
+from metadesk.models.mixed.generalised.spread_profile import (
+    NOTHING,
+    SpreadProfile,
+    spread_interval,
+)
 from metadesk.models.mixed.linear.components import RatioTest
 from metadesk.models.mixed.options import GeneralisedMixed
 from metadesk.models.mixed.patient_series import PatientSummaries, SeriesResult, unweighted_mean
@@ -30,6 +37,16 @@ APPROXIMATE = Note(
     "approximate-persons",
 )
 
+NO_INTERVAL = Note(
+    "The likelihood could not be followed to the ends of an interval for the spread between "
+    "persons; read it with the test and with the persons' own effects.",
+    "caution",
+    "no-spread-interval",
+)
+NO_OWN = (
+    "The persons' own effects cannot be estimated from these outcomes; the effect for all persons "
+    "stands alone."
+)
 NO_OWN_EFFECT = {"slope": "intercept", "slope-cycle": "cycle"}
 
 
@@ -53,13 +70,13 @@ def generalised_series(
     DataProblem
         If the likelihood has no finite maximum with own effects.
     """
-    fit = fit_generalised(model, data, progress)
     name = f"{data.roles.treatment}[{active}]"
-    if fit.separated or not fit.random or name not in fit.random[0].terms:
-        raise DataProblem(
-            "The persons' own effects cannot be estimated from these outcomes; the effect for all "
-            "persons stands alone."
-        )
+    fitted = climb_generalised(model, data, progress)
+    if isinstance(fitted, GeneralisedProblem):
+        raise DataProblem(NO_OWN)
+    fit = summary_of(model, fitted)
+    if not fit.random or name not in fit.random[0].terms:
+        raise DataProblem(NO_OWN)
     term = fit.random[0].terms.index(name)
     effect = fit.coefficients.at(name)
     variance = float(fit.covariances[fit.random[0].group][term, term])
@@ -69,6 +86,8 @@ def generalised_series(
         progress,
     )
     test = _test(without, fit)
+    progress.step(0.6, "Interval of the spread between persons")
+    ends = spread_interval(fitted, term, model.level, _gain(fitted, term, test), progress)
     own = _individual(fit, term, effect, variance)
     half = float(quantile(model.level)) * math.hypot(own.between_sd, effect.se)
     method = "normal, on the log scale"
@@ -77,16 +96,27 @@ def generalised_series(
         effect=effect,
         between_sd=Quantity(
             "between_sd", "Between-person SD of the log effect", own.between_sd, fit.method,
-            p=test.p,
+            p=test.p, interval=ends,
         ),
         between_test=test,
         prediction=Interval(effect.value - half, effect.value + half, model.level, method),
         individual=own,
         raw=own_log_ratios(model, data, active, control),
         exceeds=_exceeds(own, relevant, lower_is_better),
-        notes=(*fit.notes, APPROXIMATE),
+        notes=(*fit.notes, APPROXIMATE, *([] if ends else [NO_INTERVAL])),
         extra=MappingProxyType({}),
     )  # fmt: skip
+
+
+def _gain(fitted: Fitted, term: int, test: RatioTest) -> float:
+    """How far the likelihood is below its maximum where one own effect has no spread.
+
+    With two treatments that is the model without own effects, else the limit of a small spread.
+    """
+    if fitted.problem.components[0].size == 2:
+        return test.statistic
+    profile = SpreadProfile(fitted, term)
+    return profile.root(NOTHING) ** 2
 
 
 def _test(without: MixedResult, fit: MixedResult) -> RatioTest:

@@ -52,7 +52,7 @@ def fit_generalised(
     fitted = climb_generalised(spec, data, progress)
     if isinstance(fitted, GeneralisedProblem):
         return without_finite_estimate(spec, fitted, progress)
-    return summarise(spec, fitted.problem, fitted.likelihood, fitted.peak, list(fitted.notes))
+    return summary_of(spec, fitted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,11 @@ class Fitted:
     likelihood: MarginalLikelihood
     peak: Peak
     notes: tuple[Note, ...] = ()
+
+
+def summary_of(spec: GeneralisedMixed, fitted: Fitted) -> MixedResult:
+    """Everything that is reported about a bound model at its maximum."""
+    return summarise(spec, fitted.problem, fitted.likelihood, fitted.peak, list(fitted.notes))
 
 
 def climb_generalised(
