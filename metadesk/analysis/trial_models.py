@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,10 +31,13 @@ FAMILIES = {
     "count-nb": "nbinom2",
     "ordinal": "ordinal",
 }
-CONTROL_WORDS = (
-    "placebo", "plac", "pbo", "control", "ctrl", "usual", "sham", "reference", "standard",
-    "no treatment", "none", "baseline", "dummy", "off",
-)  # fmt: skip
+CONTROL = re.compile(
+    r"(placebo|plac|pbo|control|ctrl|kontroll|usual|sham|reference|standard|vehicle|none|nothing"
+    r"|baseline|dummy|off)"
+    r"|(no|kein|keine|ohne|sans)[ -](?=[^\W\d])"  # 'No tea', but not 'No 1'
+    r"|(un|not |non-?)(treated|behandelt)|unbehandelt"
+)
+"""How the name of a control begins."""
 CONTROL_LETTERS: Mapping[str, frozenset[str]] = {
     "P": frozenset("ADNTVEFGHI"),
     "R": frozenset("T"),
@@ -76,7 +80,8 @@ def _control(levels: Sequence[str], active: str) -> str:
     """The level that is named like a control, else the first one."""
     others = [w for w in levels if w != active]
     for word in others:
-        if word.strip().lower().startswith(CONTROL_WORDS):
+        name = word.strip().casefold()
+        if CONTROL.match(name) or "without" in name.split():
             return word
     for word in others:
         beside = {w for w in levels if w != word}
