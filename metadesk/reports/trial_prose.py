@@ -10,9 +10,10 @@ from metadesk.document import format_value
 from metadesk.document.numbers import interval_text, p_phrase
 from metadesk.document.words import inside
 from metadesk.models.mixed.patient_series import SeriesResult
+from metadesk.models.mixed.recognise import MISSING_PERIODS
 from metadesk.models.result import Interval, Quantity
 
-TOLD = (EVENT_WORDS, WORD_ORDER)  # notes that a reader must have beside the number
+TOLD = (MISSING_PERIODS, EVENT_WORDS, WORD_ORDER)  # notes that a reader must have beside the number
 
 
 def trial_sentence(result: TrialResult) -> str:
@@ -40,7 +41,7 @@ def trial_sentence(result: TrialResult) -> str:
     if result.series is not None:
         series = result.series
         parts += spread_in_words(result, series)
-    told = [note.text for note in result.notes if note.code in TOLD]
+    told = [note.text for code in TOLD for note in result.notes if note.code == code]
     return " ".join([f"{'; '.join(parts)}.", *told])
 
 

@@ -10,6 +10,7 @@ from metadesk.analysis.bridge import bridge_edit, bridge_row, bridge_table
 from metadesk.analysis.engine import fit, prepare, run
 from metadesk.analysis.presets import default_spec
 from metadesk.analysis.spec import AnalysisSpec
+from metadesk.analysis.trial_models import comparison
 from metadesk.analysis.trial_spec import TrialSpec, holds_trial, spec_from_plain
 from metadesk.errors import DataProblem, SpecProblem
 from metadesk.formats import read_sheet
@@ -339,3 +340,31 @@ def test_between_within_degrees_of_freedom_are_followed_for_yes_or_no():
     plain, other = analysed("sim_bin3"), analysed("sim_bin3", df="between-within")
     assert told_idle(other) == []
     assert other.effect.interval.upper > plain.effect.interval.upper
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["No tea", "no treatment", "Without tea", "Water without tea", "Untreated", "Not treated",
+     "nothing", "NO-TEA", "Kein Tee"],
+)  # fmt: skip
+def test_names_of_doing_without_are_the_control(name):
+    for other in ("Herbal tea", "Ace"):
+        found = comparison(TrialSpec(), sorted((other, name)))
+        assert (found.active, found.reference) == (other, name)
+
+
+@pytest.mark.parametrize("levels", [("No 1", "No 2"), ("Ace", "Norvasc"), ("A", "No. 2")])
+def test_names_that_only_begin_alike_are_no_control(levels):
+    found = comparison(TrialSpec(), levels)
+    assert (found.active, found.reference) == (levels[1], levels[0])
+
+
+def test_planned_periods_without_an_outcome_are_said_in_the_sentence():
+    result = analysed("copd_missing")
+    said = f"{result.design.n_missing} planned periods have no outcome"
+    assert said in trial_sentence(result)
+    assert "planned period" not in trial_sentence(analysed("enuresis"))
+    table = sheet("enuresis")
+    left, _ = SetExcluded((table.row_ids[0],), "spoiled").apply(table)
+    words = "1 planned period has no outcome; 1 person contributes one period only."
+    assert words in trial_sentence(run(TrialSpec(), left))

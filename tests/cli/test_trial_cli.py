@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -41,3 +42,9 @@ def test_options_of_a_trial_on_the_command_line(tmp_path, capsys):
     assert "Placebo − Drug −2.04 90% CI" in capsys.readouterr().out
     assert run_command(["analyse", path, "--option", "magic=1", "--out", str(tmp_path)]) == 2
     assert "no option 'magic'" in capsys.readouterr().err
+
+
+def test_the_command_line_says_planned_periods_without_an_outcome(tmp_path, capsys):
+    path = Path(__file__).parents[1] / "reference" / "trials" / "data" / "copd_missing.csv"
+    assert run_command(["analyse", str(path), "--out", str(tmp_path)]) == 0
+    assert "planned periods have no outcome" in capsys.readouterr().out

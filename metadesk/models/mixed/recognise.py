@@ -15,6 +15,8 @@ from metadesk.models.mixed.trial_data import TrialData
 from metadesk.models.mixed.trial_plan import planned_treatments
 from metadesk.numerics.types import FloatMatrix, IntVector
 
+MISSING_PERIODS = "missing-periods"  # the note that counts planned periods without an outcome
+
 
 @dataclass(frozen=True, eq=False)
 class DesignSummary:
@@ -261,9 +263,11 @@ def _with_notes(s: DesignSummary) -> DesignSummary:
     notes = []
     if s.n_missing:
         single = s.contributing.get(1, 0)
-        words = f"{s.n_missing} planned periods have no outcome"
-        words += f"; {single} persons contribute one period only" if single else ""
-        notes.append(Note(words + ". The mixed model uses all rows.", "note", "missing-periods"))
+        many = "period has" if s.n_missing == 1 else "periods have"
+        words = f"{s.n_missing} planned {many} no outcome"
+        who = "person contributes" if single == 1 else "persons contribute"
+        words += f"; {single} {who} one period only" if single else ""
+        notes.append(Note(words + ". The mixed model uses all rows.", "note", MISSING_PERIODS))
     if not s.connected:
         notes.append(
             Note(
