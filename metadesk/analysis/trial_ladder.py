@@ -17,6 +17,8 @@ from metadesk.models.mixed import LinearMixed, MixedResult, fit_linear
 from metadesk.models.mixed.linear.components import likelihood_ratio
 from metadesk.numerics.progress import SILENT, Progress
 
+MOST_PERIODS = 10  # beyond them an unstructured covariance takes long and tells little
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -59,8 +61,13 @@ def ladder_of(
     for rung in SERIES if analysis == "series" else CROSSOVER:
         if any(not getattr(roles, role) for role in rung.needs):
             continue
+        progress.step(0.8, "Other structures beside it")
         model = replace(base, random=rung.random, residual=rung.residual)
         chosen = (asked.random, asked.residual) == (rung.random, rung.residual)
+        crowded = _too_many_periods(prepared) if rung.residual == "un" and not chosen else ""
+        if crowded:
+            lines.append(LadderLine(rung.key, rung.label, remark=crowded))
+            continue
         try:
             fits[rung.key] = fit_linear(model, data_of(prepared), progress)
         except (MetadeskError, ArithmeticError) as reason:
@@ -68,6 +75,15 @@ def ladder_of(
             continue
         lines.append(_line(rung, chosen, fits, model, f"{roles.treatment}[{against.active}]"))
     return tuple(lines)
+
+
+def _too_many_periods(prepared: PreparedTrial) -> str:
+    """Why an unstructured covariance is not tried beside the model; '' where it is."""
+    count = len(data_of(prepared).factor(prepared.roles.period).levels)
+    if count <= MOST_PERIODS:
+        return ""
+    own = count * (count + 1) // 2
+    return f"{count} periods would need {own} variances and covariances; it was not tried."
 
 
 def _line(

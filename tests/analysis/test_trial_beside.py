@@ -258,3 +258,17 @@ def test_the_smallest_ratio_that_matters_is_a_ratio():
     turned = analysed("sim_bnof1", design="series", relevant=1 / 1.1).series.exceeds
     assert small == pytest.approx(turned)
     assert (analysed("sim_bnof1", design="series", relevant=2.0).series.exceeds < small).all()
+
+
+def test_an_unstructured_covariance_of_many_periods_is_not_tried_beside_and_says_so():
+    many = 11
+    columns = {"subject": [], "period": [], "treatment": [], "y": []}
+    for i in range(14):
+        for p in range(many):
+            cells = (i + 1, p + 1, "AB"[(i + p) % 2], float((7 * i + 5 * p + i * p * p) % 11))
+            for name, cell in zip(columns, cells, strict=True):
+                columns[name].append(cell)
+    roles = {"subject": "subject", "period": "period", "treatment": "treatment", "y": "response"}
+    result = run(TrialSpec(design="crossover"), make_table(columns, roles))
+    line = next(line for line in result.ladder if line.key == "un")
+    assert line.remark == "11 periods would need 66 variances and covariances; it was not tried."

@@ -186,6 +186,7 @@ def _newton(
     least, stalled = np.inf, 0
     while climb.steps < climb.most:
         climb.steps += 1
+        progress.check()
         if climb.steps % 4 == 0:
             progress.step(climb.steps / MOST_STEPS, "Fitting the covariance")
         J, curves = climb.chart(theta)
