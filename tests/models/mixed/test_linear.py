@@ -204,3 +204,9 @@ def test_unstructured_residuals_need_more_persons_than_periods():
     data = crossover(orders=("ABAB", "BABA"), per_sequence=2)
     with pytest.raises(NotEstimable, match="simpler"):
         fit_linear(LinearMixed(random="none", residual="un"), data)
+
+
+def test_an_unstructured_covariance_of_very_many_periods_is_refused_with_another_way():
+    data = crossover(orders=("AB" * 8, "BA" * 8), per_sequence=20)
+    with pytest.raises(SpecProblem, match=r"16 periods has 136 variances.*AR\(1\)"):
+        fit_linear(LinearMixed(random="none", residual="un"), data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metadesk.errors import SpecProblem
 from metadesk.models.mixed.blocks import Blocks, find_blocks
 from metadesk.models.mixed.columns import Factor
 from metadesk.models.mixed.linear.moments import Moments
@@ -69,13 +70,29 @@ class _Pattern:
     X: FloatMatrix
 
 
+MOST_POSITIONS = 15
+"""Beyond them the variances and covariances are more than 120, each pair of which has its sums."""
+
+
 class UnstructuredCovariance(_NoRandomEffects):
-    """A variance for each position (period) and a covariance for each pair of positions."""
+    """A variance for each position (period) and a covariance for each pair of positions.
+
+    Raises
+    ------
+    SpecProblem
+        With more positions than :data:`MOST_POSITIONS`.
+    """
 
     def __init__(self, subject: Factor, position: Factor, X: FloatMatrix) -> None:
         self.n, self.P = X.shape
         self.position = position
         m = len(position.levels)
+        if m > MOST_POSITIONS:
+            raise SpecProblem(
+                f"An unstructured covariance of {m} periods has {m * (m + 1) // 2} variances and "
+                f"covariances; up to {MOST_POSITIONS} periods can have one. Choose a residual "
+                "correlation that falls with time (AR(1)) or random effects of the person."
+            )
         self.pairs = tuple((a, b) for b in range(m) for a in range(b, m))
         names = position.levels
         self.parameters: tuple[str, ...] = tuple(
