@@ -67,12 +67,17 @@ class ConditionalLikelihood:
             If no stratum has both outcomes, or one has too many arrangements to list.
         """
         found: list[tuple[FloatMatrix, FloatVector]] = []
+        known: dict[tuple[int, bytes], tuple[FloatMatrix, FloatVector]] = {}
         seen = np.zeros(X.shape[1])
         for rows in _strata(stratum):
             total = int(y[rows].sum())
             if total in (0, int(m[rows].sum())):
                 continue
-            found.append(_arrangements(X[rows], m[rows], total))
+            # a trial has few different plans: persons of one plan share their arrangements
+            key = total, np.column_stack([X[rows], m[rows]]).tobytes()
+            if key not in known:
+                known[key] = _arrangements(X[rows], m[rows], total)
+            found.append(known[key])
             seen += X[rows].T @ y[rows]
         if not found:
             raise NotEstimable(
