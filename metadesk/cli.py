@@ -175,8 +175,10 @@ def analyse(asked: argparse.Namespace) -> int:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     written = write_outputs(result, asked.out, width_cm=asked.width, dpi=asked.dpi)
     print(sentence_of(result))
-    for path in written:
+    for path in written.paths:
         print(f"  {path}")
+    for note in written.notes:
+        print(note)
     _tell_problems(spec, table)
     return 0
 

@@ -113,14 +113,14 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
     if not measure:
         rows = _set_aside(_rows(named, bound), outcomes, outcome)
         return Prepared(
-            spec, "", rows, None, table=table, problem=suggestion.reason, reason=suggestion.reason,
+            spec, "", rows, None, table=named, problem=suggestion.reason, reason=suggestion.reason,
             outcome=outcome, other_outcomes=others,
         )  # fmt: skip
     columns = {
         role: table.floats(column, role) for role, column in bound.items() if ROLES[role].numeric
     }
     if spec.dependence:
-        columns = with_typed_variances(spec.dependence, table, columns)
+        columns = with_typed_variances(spec.dependence, named, columns)
     if outcome:
         columns = _only(columns, [name in ("", outcome) for name in outcomes.of_row])
     effects = _effects(spec, measure, columns, table)
@@ -130,14 +130,14 @@ def prepare(spec: AnalysisSpec, table: StudyTable) -> Prepared:
     studies = tuple(_lacking(study, measure, named, i) for i, study in enumerate(studies))
     studies = _set_aside(studies, outcomes, outcome)
     if spec.dependence:
-        studies, effects = combined(spec.dependence, table, studies, effects, spec.level)
+        studies, effects = combined(spec.dependence, named, studies, effects, spec.level)
     return Prepared(
         spec=replace(spec, measure=measure, labels=labels),
         measure=measure,
         studies=studies,
         effects=effects,
         columns=columns,
-        table=table,
+        table=named,
         data_columns=data_columns(columns, studies, labels),
         reason=suggestion.reason if not spec.measure else "",
         outcome=outcome,

@@ -22,7 +22,7 @@ from metadesk.models.meta import MODELS
 from metadesk.models.meta.data import INTERCEPT, MetaData
 from metadesk.models.meta.design import Design
 from metadesk.numerics.types import FloatVector, IntVector
-from metadesk.table import StudyTable, TableColumn, is_missing, number_in, shown
+from metadesk.table import ROLES, StudyTable, TableColumn, is_missing, number_in, shown
 
 if TYPE_CHECKING:
     from metadesk.models.meta.design import Design
@@ -293,17 +293,24 @@ def _names_in(part: str) -> list[str]:
 
 
 def _grouping(prepared: Prepared, name: str) -> TableColumn | tuple[str, ...]:
-    """The column a grouping names, else the words of its rows: of a study, or of the row alone."""
-    for column in prepared.table.columns:
-        if column.name == name:
+    """The column a grouping names, else the words of its rows: of a study, or of the row alone.
+
+    ``study`` is what belongs together by the sheet's roles, whatever a column is called: a column
+    with that very name must not take the place of the one that was marked as the cluster. A column
+    called ``effect`` that holds the effects is no grouping of them.
+    """
+    table = prepared.table
+    cluster = table.with_role("cluster")
+    if name == "study" and cluster is not None:
+        return cluster
+    for column in table.columns:
+        numbers = name == "effect" and column.role is not None and ROLES[column.role].numeric
+        if column.name == name and not numbers:
             return column
-    rows = tuple(str(i) for i in range(prepared.table.n_rows))
+    rows = tuple(str(i) for i in range(table.n_rows))
     if name == "study":
-        found = prepared.table.with_role("cluster")
-        if found is not None:
-            return found
-        words = prepared.table.study_words()
+        words = table.study_words()
         return tuple(word or f"row {i}" for i, word in zip(rows, words, strict=True))
     if name == "effect":
         return rows
-    return _named(prepared.table, name)
+    return _named(table, name)

@@ -26,6 +26,7 @@ from metadesk.saving import save_atomically, save_bytes
 POINTS_PER_INCH = 72.0
 CM_PER_INCH = 2.54
 MIN_DPI, MAX_DPI = 50, 1200
+FIGURE_DPI = 200  # of the figures inside a workbook
 # Qt's raster painter counts pixels in 15 bits.
 MAX_PIXELS = 32_000
 PDF_RESOLUTION = 1200
@@ -147,6 +148,24 @@ def pixel_size(page: Page, *, width_cm: float | None = None, dpi: int = 300) -> 
             f"be painted. Choose {possible} dots per inch or less, or save as PDF or SVG."
         )
     return width, height
+
+
+def fitting_dpi(page: Page, *, width_cm: float | None = None, dpi: int = 300) -> int:
+    """The resolution asked for, or the highest at which the whole page can still be painted.
+
+    Thousands of studies make a page longer than a picture can be at a resolution anyone could
+    read; then it is 0, and the page is one for PDF or SVG.
+    """
+    inches = page.width / POINTS_PER_INCH if width_cm is None else width_cm / CM_PER_INCH
+    longest = inches * max(1.0, page.height / page.width)
+    possible = min(dpi, int((MAX_PIXELS - 1) / longest))
+    return possible if possible >= MIN_DPI else 0
+
+
+def figure_for_workbook(page: Page) -> bytes | None:
+    """The page as the PNG that stands in a results workbook; None where it is too long for one."""
+    dpi = fitting_dpi(page, dpi=FIGURE_DPI)
+    return png_bytes(page, dpi=dpi) if dpi else None
 
 
 def _pdf_into(page: Page) -> Callable[[Path], None]:

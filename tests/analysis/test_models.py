@@ -185,3 +185,41 @@ def test_subgroups_of_models_of_tables_are_their_own_analyses(model, measure) ->
         alone = run(spec, part).main.pooled.value
         group = next(g for g in found.groups if g.level == level)
         assert group.estimate.value == pytest.approx(alone, rel=1e-9)
+
+
+DISTRICTS = {
+    "yi": [0.1, 0.3, 0.2, 0.5, 0.7, 0.6, -0.1, 0.0, -0.2, 0.3, 0.2, 0.4],
+    "vi": [0.02, 0.03, 0.02, 0.03, 0.02, 0.04, 0.02, 0.03, 0.02, 0.04, 0.02, 0.03],
+    "area": [part for part in "ABCD" for _ in range(3)],
+}
+
+
+def levels(columns, marked, **given):
+    spec = AnalysisSpec(measure="GEN", model="multilevel", **given)
+    return run(spec, make_table(columns, {"yi": "yi", "vi": "vi", **marked})).main.pooled
+
+
+def test_the_cluster_is_the_same_by_the_sheets_roles_by_the_request_and_by_name() -> None:
+    columns = {"key": [f"S{i}" for i in range(12)], **DISTRICTS}
+    by_sheet = levels(columns, {"key": "study", "area": "cluster"})
+    by_request = levels(columns, {"key": "study"}, roles={"cluster": "area"})
+    by_study = levels(columns, {}, roles={"study": "area"})
+    by_name = levels(columns, {"key": "study"}, model_options={"random": "1 | area/effect"})
+    assert {by_sheet.value, by_request.value, by_study.value} == {by_name.value}
+    assert by_request.se == by_name.se
+    assert by_name.se > levels(columns, {"key": "study"}).se
+
+
+def test_a_column_called_study_does_not_take_the_place_of_the_cluster() -> None:
+    columns = {"study": [f"S{i}" for i in range(12)], **DISTRICTS}
+    marked = levels(columns, {"study": "study", "area": "cluster"})
+    named = levels(columns, {"study": "study"}, model_options={"random": "1 | area/effect"})
+    assert marked.value == named.value
+
+
+def test_a_column_of_effects_called_effect_is_no_grouping() -> None:
+    columns = {"key": DISTRICTS["area"], "effect": [0.2] * 12, "vi": DISTRICTS["vi"]}
+    columns["effect"][1:4] = [0.5, 0.4, 0.9]
+    spec = AnalysisSpec(measure="GEN", model="multilevel")
+    found = run(spec, make_table(columns, {"key": "study", "effect": "yi", "vi": "vi"}))
+    assert [c.n_levels for c in found.main.components] == [4, 12]

@@ -10,7 +10,13 @@ from metadesk.errors import FileProblem, SpecProblem
 from metadesk.figure import Dot, Hit, Line, Page, Poly, Rect, Text
 from metadesk.figure.measure import text_width
 from metadesk.paint import draw_page, ensure_fonts, export, png_bytes
-from metadesk.paint.export import paint_image, pixel_size, without_dates
+from metadesk.paint.export import (
+    figure_for_workbook,
+    fitting_dpi,
+    paint_image,
+    pixel_size,
+    without_dates,
+)
 from metadesk.paint.fonts import UNITS, painter_font
 
 
@@ -156,3 +162,12 @@ def test_export_works_without_any_application(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         assert target.stat().st_size > 100
+
+
+@pytest.mark.parametrize(("rows", "dpi"), [(100, 300), (1000, 177), (20_000, 0)])
+def test_a_very_long_figure_has_fewer_dots_or_is_left_to_svg(rows, dpi):
+    page = Page(500.0, 13.0 * rows, ())
+    assert fitting_dpi(page) == dpi
+    if dpi:
+        assert max(pixel_size(page, dpi=dpi)) <= 32_000
+    assert (figure_for_workbook(page) is None) is (dpi == 0)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from metadesk.analysis.engine import AnyResult
     from metadesk.figure import Page
 
-FIGURE_DPI = 200  # of the figures inside the workbook
-
 
 @dataclass(frozen=True)
 class ExportChoice:
@@ -86,11 +84,11 @@ def write_export(order: ExportOrder, progress: Progress) -> tuple[Path, ...]:
 
 
 def _write_workbook(order: ExportOrder, path: Path, title: str, page: Page | None) -> None:
-    from metadesk.paint.export import png_bytes
+    from metadesk.paint.export import figure_for_workbook
     from metadesk.reports.kinds import write_workbook
 
-    figures = [] if page is None else [(title, png_bytes(page, dpi=FIGURE_DPI))]
-    write_workbook(order.result, path, figures)
+    png = None if page is None else figure_for_workbook(page)
+    write_workbook(order.result, path, [] if png is None else [(title, png)])
 
 
 def _write_figure(page: Page, path: Path, choice: ExportChoice) -> None:
