@@ -77,3 +77,9 @@ def test_ladder_stays_on_the_first_rung_when_it_holds():
     fit = fit_sparse(SparseLadder(model="CM.EL"), data)
     assert fit.status.rung == "CM.EL"
     assert not any(note.code == "ladder" for note in fit.notes)
+
+
+def test_a_study_without_any_event_is_named_when_the_penalised_model_leaves_it_out():
+    data = CountData.of("OR", [[1, 0, 3], [4, 0, 6]], [[50, 30, 60], [50, 30, 60]], slab="ABC")
+    notes = {note.code: note.text for note in fit_firth(Firth(), data).notes}
+    assert notes["double-zero"].endswith("was left out: B.")

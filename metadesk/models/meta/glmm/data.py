@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metadesk.document import Note
 from metadesk.errors import DataProblem, SpecProblem
 from metadesk.models.meta.two_arms import TwoArms
 from metadesk.numerics.types import BoolVector, FloatMatrix, FloatVector
@@ -142,6 +143,21 @@ class CountData:
             )
         gone = tuple(name for name, out in zip(self.slab, empty, strict=True) if out)
         return replace(self.take(~empty), dropped=gone)
+
+    def dropped_notes(self) -> tuple[Note, ...]:
+        """The sentence that names the studies which were set aside, if there are any."""
+        if not self.dropped:
+            return ()
+        count = len(self.dropped)
+        were = "One study" if count == 1 else f"{count} studies"
+        return (
+            Note(
+                f"{were} without events in both arms (or with nothing but events) cannot inform a "
+                f"ratio and {'was' if count == 1 else 'were'} left out: {', '.join(self.dropped)}.",
+                "note",
+                "double-zero",
+            ),
+        )
 
     def take(self, keep: BoolVector) -> CountData:
         """Return the data of some of the studies."""

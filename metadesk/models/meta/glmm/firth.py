@@ -69,6 +69,7 @@ def fit_firth(spec: Firth, data: CountData | TwoArms, progress: Progress = SILEN
     if used.intercept_only:
         extra["penalised"] = _penalised_test(problem, beta, own, state, spec.level, progress)
     notes = (
+        *used.dropped_notes(),
         Note(
             "Penalised by Jeffreys' prior: the estimate is finite even where an arm has no event.",
             "note",

@@ -418,17 +418,7 @@ class _Report:
         return self.data.X @ self.found.point.beta[: self.data.p] + sign * u, spread
 
     def _notes(self, separated: bool) -> tuple[Note, ...]:
-        notes = []
-        if self.data.dropped:
-            notes.append(
-                Note(
-                    f"{_count(len(self.data.dropped))} without events in both arms (or with "
-                    "nothing but events) cannot inform a ratio and was left out: "
-                    f"{', '.join(self.data.dropped)}.",
-                    "note",
-                    "double-zero",
-                )
-            )
+        notes = list(self.data.dropped_notes())
         if separated:
             notes.append(
                 Note(
@@ -493,10 +483,6 @@ class _Report:
                 float(self.problem.family.saturated().sum()), "Every count its own expectation",
             ),
         }  # fmt: skip
-
-
-def _count(n: int) -> str:
-    return "One study" if n == 1 else f"{n} studies"
 
 
 RATIOS = Refits(lambda spec: replace(spec, test="z", tau2_interval="none"))
