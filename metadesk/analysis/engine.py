@@ -169,7 +169,7 @@ def _fitted(blank: AnalysisResult, prepared: Prepared, progress: Progress) -> An
         scale_design=getattr(found.data, "scale", None),
         tests=tests,
         permutation=permutation,
-        notes=main.notes + failed + untested + unpermuted + _row_notes(prepared.studies),
+        notes=main.notes + failed + untested + unpermuted + _row_notes(prepared),
         settings=settings_of(prepared, main),
     )
 
@@ -261,18 +261,27 @@ def _list(found: FitResult | None) -> list[float]:
     return [] if found is None or found.weights is None else [float(w) for w in found.weights]
 
 
-def _row_notes(studies: tuple[StudyResult, ...]) -> tuple[Note, ...]:
+_ONLY_SHOWN = (
+    "What is added to zero cells is for the effects of single studies, in the table and the "
+    "figure; the model reads the counts as they are."
+)
+
+
+def _row_notes(prepared: Prepared) -> tuple[Note, ...]:
     """What was done to single rows, gathered: one note a sentence, with the studies it is about.
 
     Sentences that differ in their numbers only are one note, with the first as its example.
     """
     about: dict[str, dict[str, list[str]]] = {}
-    for study in studies:
+    for study in prepared.studies:
         if study.used:
             for sentence in study.notes:
                 kind = _NUMBERS.sub("#", sentence)
                 about.setdefault(kind, {}).setdefault(sentence, []).append(study.label)
-    return tuple(Note(_gathered(sentences)) for sentences in about.values())
+    found = tuple(Note(_gathered(sentences)) for sentences in about.values())
+    if MODELS[prepared.spec.model].reads == "counts" and any(" added to " in n.text for n in found):
+        found += (Note(_ONLY_SHOWN, "note", "added-to-shown"),)
+    return found
 
 
 def _gathered(sentences: Mapping[str, Sequence[str]]) -> str:

@@ -223,3 +223,17 @@ def test_a_column_of_effects_called_effect_is_no_grouping() -> None:
     spec = AnalysisSpec(measure="GEN", model="multilevel")
     found = run(spec, make_table(columns, {"key": "study", "effect": "yi", "vi": "vi"}))
     assert [c.n_levels for c in found.main.components] == [4, 12]
+
+
+@pytest.mark.parametrize(("model", "said"), [("firth", True), ("glmm", True), ("random", False)])
+def test_what_is_added_to_zero_cells_is_not_said_of_a_model_of_counts(model, said) -> None:
+    columns = {
+        "s": list("ABCD"),
+        "a": [0, 3, 4, 6],
+        "n": [40] * 4,
+        "c": [2, 5, 9, 8],
+        "m": [40] * 4,
+    }
+    roles = {"s": "study", "a": "ai", "n": "n1i", "c": "ci", "m": "n2i"}
+    found = run(AnalysisSpec(measure="OR", model=model), make_table(columns, roles))
+    assert any("the model reads the counts as they are" in n.text for n in found.notes) is said
