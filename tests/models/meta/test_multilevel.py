@@ -414,3 +414,11 @@ def test_a_term_may_name_a_structure_of_its_own():
     assert own.statistics.logLik == said.statistics.logLik
     with pytest.raises(SpecProblem, match="no structure 'XX'"):
         fit_multilevel(Multilevel("outcome | study, XX", profile=False), data)
+
+
+@pytest.mark.parametrize(("structure", "said"), [("CS", False), ("UN", True)])
+def test_a_structure_that_nested_intercepts_do_not_read_is_said_to_change_nothing(
+    nested, structure, said
+):
+    fit = fit_multilevel(replace(QUIET, structure=structure), nested)
+    assert ("structure-idle" in {note.code for note in fit.notes}) is said

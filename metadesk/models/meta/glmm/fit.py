@@ -211,7 +211,7 @@ def suited_model(model: str, data: CountData) -> CountModel:
 def refuse_infinite(data: CountData) -> None:
     """Refuse data whose maximum-likelihood estimate is infinite, saying what can be done."""
     arms = ("group 1", "group 2") if data.events.shape[0] == 2 else ("the studies",)
-    mend = "A penalised (Firth) or beta-binomial model gives a finite estimate."
+    mend = "A penalised (Firth) model gives a finite estimate."
     for arm, events, totals in zip(arms, data.events, data.totals, strict=True):
         if events.sum() == 0:
             raise NotEstimable(

@@ -342,6 +342,16 @@ class _Report:
 
     def _notes(self) -> tuple[Note, ...]:
         notes = []
+        terms = read_random(self.spec.random, self.spec.structure)
+        if self.spec.structure != "CS" and not any(isinstance(t, InnerOuter) for t in terms):
+            notes.append(
+                Note(
+                    f"The structure {self.spec.structure} changes nothing here: it is for terms of "
+                    "the kind 'outcome | study'; this model has random intercepts alone.",
+                    "caution",
+                    "structure-idle",
+                )
+            )
         if self._boundary():
             notes.append(
                 Note(
