@@ -9,7 +9,16 @@ if TYPE_CHECKING:
     from metadesk.effects.adjustments import Adjustment
     from metadesk.options import Option
 
-LISTED = ("measures", "models", "adjustments", "conversions", "checks", "plots", "presets")
+LISTED = (
+    "measures",
+    "models",
+    "options",
+    "adjustments",
+    "conversions",
+    "checks",
+    "plots",
+    "presets",
+)
 
 
 def list_catalogue(what: str) -> int:
@@ -71,6 +80,15 @@ def _entries(what: str) -> list[tuple[str, str, str]]:
             from metadesk.models.mixed.catalogue import TRIAL_MODELS
 
             return [(m.key, m.title, m.sentence) for m in (*MODELS, *TRIAL_MODELS)]
+        case "options":
+            from metadesk.models.meta import MODELS
+            from metadesk.options import options_of
+
+            return [
+                (m.key, _option_words(option), option.title)
+                for m in MODELS
+                for option in options_of(m.options)
+            ]
         case "adjustments":
             from metadesk.effects.adjustments import ADJUSTMENTS
             from metadesk.effects.combining import COMBINATIONS

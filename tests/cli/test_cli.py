@@ -12,6 +12,7 @@ import pytest
 
 from metadesk.__main__ import main
 from metadesk.analysis.presets import PRESETS
+from metadesk.models.meta import MODELS
 from metadesk.resources import example
 
 BCG = example("bcg_vaccine.xlsx")
@@ -185,6 +186,13 @@ def test_keys_titles_and_sentences_of_a_list_stand_apart(what, capsys) -> None:
         assert line.startswith(f"{key}  ")
         assert f"  {title}  " in line
         assert line.endswith(sentence)
+
+
+def test_the_options_of_every_model_are_listed_with_what_they_may_be(capsys) -> None:
+    assert main(["list", "options"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} == {entry.key for entry in MODELS}
+    assert any(line.startswith("scale") and "link=log|identity" in line for line in lines)
 
 
 def test_what_is_wrong_in_the_sheet_is_said_after_the_result(tmp_path, capsys) -> None:
