@@ -18,6 +18,7 @@ THIN_SPACE = "\u2009"
 INFINITY = "∞"
 MISSING_TEXT = "–"
 
+_MOST = 9  # digits after the point, however narrow an interval is
 _DIGITS: dict[str, int] = {
     "effect": 2,
     "se": 3,
@@ -133,6 +134,14 @@ def interval_text(
 ) -> str:
     """Write an interval in brackets."""
     return f"[{format_value(lower, kind, digits)}, {format_value(upper, kind, digits)}]"
+
+
+def telling_digits(lower: float, upper: float, least: int = 2) -> int:
+    """So many digits after the point that the width of an interval shows two that count."""
+    width = abs(upper - lower)
+    if not 0.0 < width < math.inf:
+        return least
+    return min(max(1 - math.floor(math.log10(width) + 1e-9), least), _MOST)
 
 
 def _thousands(whole: str) -> str:

@@ -6,7 +6,7 @@ import math
 
 from metadesk.analysis.result import AnalysisResult
 from metadesk.document import format_value
-from metadesk.document.numbers import interval_text, p_phrase
+from metadesk.document.numbers import interval_text, p_phrase, telling_digits
 from metadesk.document.words import inside
 from metadesk.models import FitResult, Interval
 from metadesk.table import NOT_A_STUDY
@@ -20,9 +20,10 @@ def result_sentence(result: AnalysisResult) -> str:
     if not fit.has_pooled:
         return _with_moderators(result, fit)
     pooled = fit.pooled
+    digits = _digits(result, pooled.value, pooled.interval)
     parts = [
         f"{_studies(result)}, {inside(fit.title)}: {inside(result.family.title)} "
-        f"{natural_text(result, pooled.value)} {_ends(result, pooled.interval)}"
+        f"{natural_text(result, pooled.value, digits)} {_ends(result, pooled.interval, digits)}"
         # a proportion, a rate or a mean of one group has no value of 'no effect' to be tested
         + ("" if math.isnan(result.scale.null) else f", {p_phrase(pooled.p)}")
     ]
@@ -33,7 +34,7 @@ def result_sentence(result: AnalysisResult) -> str:
             shown.append(f"I² = {format_value(spread.I2, 'percent', 0)}")
         parts.append(", ".join(shown))
     if fit.prediction is not None:
-        parts.append(f"prediction interval {_ends(result, fit.prediction, '')}")
+        parts.append(f"prediction interval {_ends(result, fit.prediction, digits, '')}")
     return "; ".join(part for part in parts if part) + "."
 
 
@@ -68,17 +69,33 @@ def _tau2(fit: FitResult, name: str) -> str:
     return f"{name} from {low} to {high}"
 
 
-def natural_text(result: AnalysisResult, value: float) -> str:
+def natural_text(result: AnalysisResult, value: float, digits: int | None = None) -> str:
     """A value of the analysis scale as a reader sees it on the natural scale."""
-    return format_value(result.natural(value), "effect")
+    return format_value(result.natural(value), "effect", digits)
 
 
-def _ends(result: AnalysisResult, interval: Interval | None, name: str = "CI") -> str:
+def _digits(result: AnalysisResult, value: float, interval: Interval | None) -> int | None:
+    """Digits after the point, where an effect's own would not tell the ends of its interval apart.
+
+    Ratios keep their own unless value and ends read the same.
+    """
+    if interval is None:
+        return None
+    lower, upper = result.natural(interval.lower), result.natural(interval.upper)
+    shown = {format_value(v, "effect") for v in (result.natural(value), lower, upper)}
+    if result.scale.axis == "log" and len(shown) > 1:
+        return None
+    return telling_digits(lower, upper)
+
+
+def _ends(
+    result: AnalysisResult, interval: Interval | None, digits: int | None, name: str = "CI"
+) -> str:
     if interval is None:
         return ""
     lower, upper = sorted((result.natural(interval.lower), result.natural(interval.upper)))
     level = f"{interval.level * 100:g}% " if name else ""
-    return f"{level}{name} {interval_text(lower, upper)}".strip()
+    return f"{level}{name} {interval_text(lower, upper, digits=digits)}".strip()
 
 
 def _studies(result: AnalysisResult) -> str:

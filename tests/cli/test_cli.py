@@ -390,3 +390,8 @@ def test_shared_groups_types_and_times_can_be_told_in_words(tmp_path):
     share = (1 / 60) / ((1 / 30 + 1 / 60) * (1 / 32 + 1 / 60)) ** 0.5
     c = share * 0.2 * 0.21
     assert study["vi"] == pytest.approx((0.04 * 0.0441 - c**2) / (0.04 + 0.0441 - 2 * c))
+
+
+def test_a_small_difference_is_told_with_digits_that_show_its_interval(tmp_path, capsys) -> None:
+    main(["analyse", str(BCG), "--measure", "RD", "--model", "mh", "--out", str(tmp_path)])
+    assert "risk difference −0.0033 95% CI [−0.0039, −0.0027]" in capsys.readouterr().out
