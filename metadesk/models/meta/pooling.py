@@ -321,12 +321,14 @@ def _status(tau2: Tau2 | None, aliased: tuple[str, ...]) -> Status:
 
 def _method_words(request: Request, tau2: Tau2 | None) -> str:
     weights = linear.WEIGHTINGS[request.weighting].lower()
+    if request.weighting != "user":  # whose words end in 'weights'
+        weights = f"{weights} weights"
     if tau2 is None:
-        return f"{weights} weights; test: {linear.TESTS[request.test]}"
+        return f"{weights}; test: {linear.TESTS[request.test]}"
     how = METHODS.get(tau2.method, f"{tau2.value:g}, {tau2.method}")
     if tau2.method in ("GENQ", "GENQM"):
         how = f"{how}, weights: {Q_WEIGHTS[request.q_weights].split(' (')[0].lower()}"
-    return f"τ²: {how}; {weights} weights; test: {linear.TESTS[request.test]}"
+    return f"τ²: {how}; {weights}; test: {linear.TESTS[request.test]}"
 
 
 def _weights_meaning(request: Request, tau2: Tau2 | None) -> str:

@@ -24,7 +24,7 @@ from metadesk.options import choice, integer, number
 PROFILE = "profile"
 TESTS = {**linear.TESTS, PROFILE: "Profile likelihood (needs τ² by ML)"}
 Q_HELP = "Read by the estimators GENQ and GENQM only."
-I2_TITLES = {key: words.capitalize() for key, words in heterogeneity.DEFINITIONS.items()}
+I2_TITLES = {key: words[:1].upper() + words[1:] for key, words in heterogeneity.DEFINITIONS.items()}
 
 
 @dataclass(frozen=True)

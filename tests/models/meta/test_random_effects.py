@@ -16,6 +16,7 @@ from metadesk.models.meta import (
 )
 from metadesk.models.meta.blups import study_effects
 from metadesk.models.meta.predictions import probability_below
+from metadesk.models.meta.random_effects import I2_TITLES
 from metadesk.models.meta.tau2 import METHODS, Q_WEIGHTS
 from metadesk.options import from_plain, options_of
 
@@ -93,6 +94,7 @@ def test_identical_effects_get_no_test_without_the_guard():
 def test_weights_sum_to_one_hundred_and_own_weights_are_used(effects):
     data = MetaData.of(*effects, weights=np.arange(13.0))
     fit = fit_random(plain(weighting="user"), data)
+    assert "; the sheet's own weights; test" in fit.method
     assert fit.weights.sum() == pytest.approx(100.0)
     assert fit.pooled.value == pytest.approx(np.average(effects[0], weights=np.arange(13.0)))
 
@@ -284,3 +286,7 @@ def test_the_profile_likelihood_can_be_the_test_of_the_mean(bcg):
 def test_the_profile_likelihood_says_what_it_needs(bcg):
     with pytest.raises(SpecProblem, match="choose ML"):
         fit_random(RandomEffects(tau2="REML", test="profile"), bcg)
+
+
+def test_cochrans_q_keeps_its_capital_among_the_choices() -> None:
+    assert I2_TITLES == {"tau2": "From τ²", "Q": "From Q"}
