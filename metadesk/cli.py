@@ -19,6 +19,7 @@ from metadesk.errors import MetadeskError, SpecProblem
 from metadesk.listing import LISTED, list_catalogue
 
 if TYPE_CHECKING:
+    from metadesk.analysis.engine import AnyResult
     from metadesk.analysis.spec import AnalysisSpec
     from metadesk.analysis.trial_spec import AnySpec, TrialSpec
     from metadesk.table import StudyTable
@@ -180,7 +181,19 @@ def analyse(asked: argparse.Namespace) -> int:
     for note in written.notes:
         print(note)
     _tell_problems(spec, table)
+    _tell_advice(result)
     return 0
+
+
+def _tell_advice(result: AnyResult) -> None:
+    """Say what a careful colleague would say, as the panel of the window does; no mere notes."""
+    from metadesk.advice.advise import advise
+    from metadesk.advice.trials import trial_advice
+    from metadesk.analysis.result import AnalysisResult
+
+    found = advise(result) if isinstance(result, AnalysisResult) else trial_advice(result)
+    for at, note in enumerate(n for n in found if n.severity != "note"):
+        print(f"{'' if at else 'Advice:' + chr(10)}  {note.text}")
 
 
 def _tell_problems(spec: AnySpec, table: StudyTable) -> None:

@@ -43,6 +43,17 @@ def test_the_command_may_be_spelt_the_american_way(tmp_path, capsys) -> None:
     assert "13 studies" in capsys.readouterr().out
 
 
+def test_advice_is_given_on_the_command_line_as_in_the_window(tmp_path, capsys) -> None:
+    main(["analyse", str(BCG), "--out", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "Advice:\n  Fixed effect (0.65) and random effects (0.49) disagree" in said
+    sheet = tmp_path / "several.csv"
+    rows = [f"S{i},{'ABC'[i % 3]},{i / 10},0.05" for i in range(9)]
+    sheet.write_text("\n".join(["key,area,yi,vi", *rows]), encoding="utf-8")
+    main(["analyse", str(sheet), "--role", "cluster=area", "--out", str(tmp_path)])
+    assert "studies give more than one effect" in capsys.readouterr().out
+
+
 def test_the_json_holds_every_number_at_full_precision(tmp_path) -> None:
     main(["analyse", str(BCG), "--out", str(tmp_path)])
     found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
