@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from metadesk.formats.candidates import MOST, Block, Candidate, candidates, named_apart
 from metadesk.formats.estimates import estimate_blocks
 from metadesk.formats.one_group import one_group_blocks
-from metadesk.formats.two_groups import two_group_blocks
+from metadesk.formats.two_groups import two_group_blocks, unnamed_group_blocks
 from metadesk.table import StudyTable
 from metadesk.table.edits import SetRoles
 
@@ -62,7 +62,7 @@ def find_blocks(columns: Sequence[Candidate]) -> tuple[Block, ...]:
 
     Raw data come first; a reported effect beside them is offered after them.
     """
-    raw = two_group_blocks(columns)
+    raw = two_group_blocks(columns) or unnamed_group_blocks(columns)
     used = {column_id for block in raw for _, column_id in block.roles}
     free = [c for c in columns if c.column.id not in used]
     blocks = [*raw, *estimate_blocks(free)] or one_group_blocks(columns)

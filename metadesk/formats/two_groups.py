@@ -18,6 +18,7 @@ from metadesk.formats.headers import NEVER_EVENTS
 
 BEFORE = frozenset({"pre", "baseline", "before", "bl"})  # values before treatment come last
 GROUP = {1: "treated", 2: "control"}
+FIRST_TREATED = "the headers stand twice and the first group was taken as treated"
 ROLES_BY_ARM: dict[str, tuple[str, str]] = {
     "events": ("ai", "ci"), "nonevents": ("bi", "di"), "total": ("n1i", "n2i"),
     "mean": ("m1i", "m2i"), "sd": ("sd1i", "sd2i"), "se": ("se1i", "se2i"),
@@ -46,6 +47,36 @@ def two_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
     blocks = [block for block in found if block is not None]
     blocks.sort(key=lambda block: bool(BEFORE & set(block.name.split())))
     return blocks
+
+
+def unnamed_group_blocks(columns: Sequence[Candidate]) -> list[Block]:
+    """Blocks of headers that stand twice, group after group ('Mean SD N Mean SD N').
+
+    The first group is taken as treated; 'N N Mean Mean' is left to the person.
+    """
+    places = {c.column.name: at for at, c in enumerate(columns)}
+    pairs = [
+        (at, places[f"{name} (2)"])
+        for name, at in places.items()
+        if f"{name} (2)" in places and f"{name} (3)" not in places and _is_of_an_arm(columns[at])
+    ]
+    if not pairs or max(one for one, _ in pairs) > min(other for _, other in pairs):
+        return []
+    armed = [
+        replace(columns[pair[arm - 1]], reading=replace(columns[pair[0]].reading, arm=arm))
+        for arm in (1, 2)
+        for pair in pairs
+    ]
+    return [
+        replace(b, reasons={key: f"{why}; {FIRST_TREATED}" for key, why in b.reasons.items()})
+        for b in two_group_blocks(armed)
+        if {"n1i", "n2i"} <= b.role_names
+    ]
+
+
+def _is_of_an_arm(candidate: Candidate) -> bool:
+    """Whether a header names a quantity of a group, but not the group."""
+    return candidate.reading.quantity in ROLES_BY_ARM and not candidate.reading.arm
 
 
 def _is_blank(candidate: Candidate) -> bool:

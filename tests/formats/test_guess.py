@@ -79,6 +79,26 @@ def test_means_of_two_groups_are_recognised(names):
     assert [found.get(role) for role in wanted] == names.split(",")
 
 
+@pytest.mark.parametrize(
+    ("names", "cells", "roles"),
+    [
+        ("Mean,SD,N,Mean (2),SD (2),N (2)", (*MEANS, *OTHER), "m1i sd1i n1i m2i sd2i n2i"),
+        ("Events,Total,Events (2),Total (2)", EVENTS, "ai n1i ci n2i"),
+    ],
+)
+def test_headers_that_stand_twice_are_two_groups_with_the_first_taken_as_treated(
+    names, cells, roles
+):
+    found = guess_roles(
+        make_table({"Study": STUDIES, **dict(zip(names.split(","), cells, strict=True))})
+    )
+    columns = {c.role: c for c in found.table.columns}
+    assert [columns[role].name for role in roles.split()] == names.split(",")
+    for role in roles.split():
+        assert columns[role].guessed
+        assert "first group was taken as treated" in found.reasons[columns[role].id]
+
+
 RATIO = ([0.85, 0.70, 1.20, 0.95], [0.70, 0.49, 0.90, 0.70], [1.03, 1.00, 1.60, 1.29])
 PLAIN = ([-0.4, 0.1, 0.3, -0.2], [-0.8, -0.4, 0.0, -0.5], [0.0, 0.6, 0.6, 0.1])
 ERRORS = [0.2, 0.25, 0.15, 0.15]
