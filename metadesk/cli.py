@@ -173,6 +173,7 @@ def analyse(asked: argparse.Namespace) -> int:
     table = _on_outcome(asked, spec, table)
     table = _without(table, _pairs(asked.exclude, "--exclude"))
     result = run(spec, table)
+    _require_places(asked, result)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     written = write_outputs(result, asked.out, width_cm=asked.width, dpi=asked.dpi)
     print(sentence_of(result))
@@ -384,7 +385,9 @@ def _with_questions(asked: argparse.Namespace, spec: AnalysisSpec) -> AnalysisSp
         beside = {"model": model.strip(), "options": given, "moderators": spec.moderators,
                   "scale": spec.scale}  # fmt: skip
         plain["compare"] = [*plain["compare"], beside]
-    return type(spec).from_plain(plain)
+    spec = type(spec).from_plain(plain)
+    _require_permutations(spec, _pairs(asked.tests, "--tests"))
+    return spec
 
 
 def _dependence(pairs: dict[str, str]) -> dict[str, Any]:
@@ -425,6 +428,28 @@ def _require_scale(model: str) -> None:
         raise SpecProblem(
             f"The model '{model}' has one spread for all studies; --scale goes with --model "
             f"{' or '.join(able)}."
+        )
+
+
+def _require_places(asked: argparse.Namespace, result: AnyResult) -> None:
+    """Refuse places at which the fitted model cannot say what it expects."""
+    from metadesk.analysis.expected import asked_columns, expected_at
+    from metadesk.analysis.result import AnalysisResult
+
+    if not isinstance(result, AnalysisResult) or result.main is None:
+        return
+    places = result.spec.predict_at
+    if places and (asked.predict or asked_columns(result)):
+        expected_at(result, places)
+
+
+def _require_permutations(spec: AnalysisSpec, tests: dict[str, str]) -> None:
+    """Refuse words about a permutation test that nobody asked for."""
+    said = [f"{name}={tests[name]}" for name in ("rearrange", "seed") if name in tests]
+    if said and not spec.permutations:
+        raise SpecProblem(
+            f"'{said[0]}' says how a permutation test is made; ask for one with --permutations "
+            "and their number, such as 10000."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -130,9 +131,12 @@ def _typed(name: str, place: Mapping[str, Any], number: bool) -> Any:
     if not number:
         return value
     try:
-        return float(str(value).replace(",", "."))
+        read = float(str(value).replace(",", "."))
     except ValueError:
-        raise SpecProblem(f"{name} is a number in this model; '{value}' is not one.") from None
+        read = math.nan
+    if not math.isfinite(read):
+        raise SpecProblem(f"{name} is a number in this model; '{value}' is not one.")
+    return read
 
 
 def _predicted(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from metadesk.__main__ import main
+from metadesk.analysis.spec import AnalysisSpec
 
 DATA = Path(__file__).resolve().parents[1] / "reference" / "meta" / "data"
 BCG = str(DATA / "dat.bcg.csv")
@@ -169,3 +170,34 @@ def test_options_of_the_weights_reach_the_numbers(tmp_path) -> None:
         by[key] = numbers(found)["tau2"]
     assert by["1/v"] == pytest.approx(0.308760262862)
     assert by["equal"] == pytest.approx(0.328563857996)
+
+
+@pytest.mark.parametrize(
+    ("moderators", "place", "words"),
+    [
+        ("ablat", "ablat=abc", "ablat is a number in this model; 'abc' is not one."),
+        ("ablat", "ablat=nan", "ablat is a number in this model; 'nan' is not one."),
+        ("alloc", "alloc=foo", "metadesk: 'foo' is not a level of alloc (alternate,"),
+    ],
+)
+def test_a_place_that_the_model_does_not_know_is_one_sentence(
+    tmp_path, capsys, moderators, place, words
+) -> None:
+    asked = ["--model", "mixed", "--moderators", moderators, "--out", str(tmp_path)]
+    assert main(["analyse", BCG, *asked, "--predict", place]) == 2
+    assert words in capsys.readouterr().err
+    name, value = place.split("=")
+    spec = tmp_path / "spec.json"
+    plain = AnalysisSpec(predict_at=({name: value},)).to_plain()
+    spec.write_text(json.dumps(plain), encoding="utf-8")
+    assert main(["analyse", BCG, *asked, "--spec", str(spec)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_words_about_permutations_say_how_to_ask_for_them(tmp_path, capsys) -> None:
+    asked = ["analyse", BCG, "--tests", "rearrange=exact", "--out", str(tmp_path)]
+    assert main(asked) == 2
+    assert "ask for one with --permutations" in capsys.readouterr().err
+    assert main([*asked, "--permutations", "99"]) == 0
+    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert len(table(found, "permutation")["rows"]) == 1

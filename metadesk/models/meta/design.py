@@ -299,12 +299,10 @@ def _contrast(term: Factor, order: list[str]) -> tuple[FloatMatrix, tuple[str, .
 def _codes(cells: Cells, column: str, levels: tuple[str, ...]) -> IntVector:
     at = {level: i for i, level in enumerate(levels)}
     codes = []
-    for i, value in enumerate(cells[column]):
+    for value in cells[column]:
         word = _word(value)
         if word not in at:
-            raise SpecProblem(
-                f"Row {i + 1}: '{word}' is not a level of {column} ({', '.join(levels)})."
-            )
+            raise SpecProblem(f"'{word}' is not a level of {column} ({', '.join(levels)}).")
         codes.append(at[word])
     return np.array(codes, dtype=np.int64)
 
