@@ -14,6 +14,7 @@ from metadesk.effects.measures import MEASURES
 from metadesk.models import FitResult
 from metadesk.models.meta import MODELS
 from metadesk.options import Option, from_plain, options_of
+from metadesk.table import NOT_A_STUDY
 
 if TYPE_CHECKING:
     from metadesk.analysis.prepare import Prepared
@@ -40,9 +41,9 @@ def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
         rows.append(Setting("weights", "What a weight means", main.weights_meaning))
     if spec.preset in PRESETS:
         rows.append(Setting("preset", "Preset", PRESETS[spec.preset].title))
-    studies = [s for s in prepared.studies if s.listed]
-    used = sum(s.used for s in studies)
-    rows.append(Setting("rows", "Rows used", f"{used} of {len(studies)}"))
+    listed = [s for s in prepared.studies if s.listed]
+    used, notes = sum(s.used for s in listed), sum(s.reason in NOT_A_STUDY for s in listed)
+    rows.append(Setting("rows", "Rows used", _rows_used(used, len(listed) - notes, notes)))
     if prepared.outcome:
         rows.append(Setting("outcome", "Outcome", prepared.outcome))
     rows.append(Setting("sheet", "Sheet", prepared.table.name))
@@ -51,6 +52,14 @@ def settings_of(prepared: Prepared, main: FitResult) -> tuple[Setting, ...]:
     rows.append(Setting("fingerprint", "Fingerprint of spec and data", prepared.fingerprint))
     rows.append(Setting("version", "Made with", f"metadesk {__version__}"))
     return tuple(rows)
+
+
+def _rows_used(used: int, studies: int, notes: int) -> str:
+    """How many of the studies' rows were used; notes and totals of the sheet are none of them."""
+    said = f"{used} of {studies}"
+    if not notes:
+        return said
+    return f"{said}; {'1 row holds' if notes == 1 else f'{notes} rows hold'} notes or totals"
 
 
 def _questions(spec: AnalysisSpec) -> list[Setting]:

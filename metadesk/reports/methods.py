@@ -5,6 +5,7 @@ from __future__ import annotations
 from metadesk.analysis.result import AnalysisResult
 from metadesk.document.words import inside
 from metadesk.reports.tables import scale_words
+from metadesk.table import NOT_A_STUDY
 
 
 def methods_text(result: AnalysisResult) -> str:
@@ -63,10 +64,11 @@ def _model(result: AnalysisResult) -> list[str]:
 
 
 def _left_out(result: AnalysisResult) -> str:
-    left = len(result.left_out)
+    studies = [s for s in result.left_out if s.reason not in NOT_A_STUDY]
+    left = len(studies)
     if not left:
         return ""
-    by_person = sum(s.by_person for s in result.left_out)
+    by_person = sum(s.by_person for s in studies)
     rows = "1 row was" if left == 1 else f"{left} rows were"
     said = f"{rows} left out"
     if by_person == left:

@@ -15,6 +15,7 @@ from metadesk.reports.numbers import all_numbers, models_of
 from metadesk.reports.prose import result_sentence
 from metadesk.reports.results_json import json_text, plain_numbers, to_plain, write_json
 from metadesk.table import make_table
+from metadesk.table.table import NOTE_ROW
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,15 @@ def test_the_methods_name_every_choice():
         "1 row was left out by decision", "metadesk",
     ):  # fmt: skip
         assert words in said
+
+
+def test_notes_under_the_table_are_not_studies_left_out():
+    found = with_excluded({0: "Duplicate", 11: NOTE_ROW, 12: NOTE_ROW})
+    assert "1 row was left out by decision" in methods_text(found)
+    assert "left out" not in methods_text(with_excluded({12: NOTE_ROW}))
+    shown = render_text(compose(found))
+    assert "10 of 11; 2 rows hold notes or totals" in " ".join(shown.split())
+    assert len(found.used) + len(found.left_out) == 13
 
 
 def same_names():
