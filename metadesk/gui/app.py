@@ -31,12 +31,23 @@ NO_DISPLAY = (
     "metadesk: There is no display to open a window on. Without one: "
     "metadesk analyse FILE.xlsx --out FOLDER"
 )
+UNKNOWN = "metadesk: There is no option '{}'. 'metadesk --help' shows what there is."
+QT_WITH_VALUE = frozenset({
+    "platform", "platformpluginpath", "platformtheme", "plugin", "style", "stylesheet",
+    "qwindowgeometry", "geometry", "qwindowicon", "icon", "qwindowtitle", "title", "display",
+    "session", "name",
+})  # fmt: skip
+QT_ALONE = frozenset({"reverse", "widgetcount", "nograb", "dograb", "sync"})
 LONGEST_WAIT_MS = 1500
 LOG_BYTES = 2_000_000  # the log of earlier days is dropped above this size
 
 
 def run_window(words: Sequence[str]) -> int:
     """Open the window, with a file if one is named; return the exit code."""
+    unknown = next((w for w in _own_words(words) if w.startswith("-")), None)
+    if unknown is not None:
+        print(UNKNOWN.format(unknown), file=sys.stderr)
+        return 2
     if not has_display():
         print(NO_DISPLAY, file=sys.stderr)
         return 2
@@ -205,6 +216,20 @@ class CrashHook:
         self._open = None
 
 
+def _own_words(words: Sequence[str]) -> list[str]:
+    """The words that Qt does not take for itself."""
+    own: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, _ = word.lstrip("-").partition("=")
+        if word.startswith("-") and name in QT_WITH_VALUE:
+            if not equals:
+                next(rest, None)
+        elif not (word.startswith("-") and (name in QT_ALONE or name.startswith("psn_"))):
+            own.append(word)
+    return own
+
+
 def _file_in(words: Sequence[str]) -> Path | None:
     """The first word that is no option."""
-    return next((Path(w) for w in words if not w.startswith("-")), None)
+    return next((Path(w) for w in _own_words(words) if not w.startswith("-")), None)

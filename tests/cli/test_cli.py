@@ -406,3 +406,18 @@ def test_shared_groups_types_and_times_can_be_told_in_words(tmp_path):
 def test_a_small_difference_is_told_with_digits_that_show_its_interval(tmp_path, capsys) -> None:
     main(["analyse", str(BCG), "--measure", "RD", "--model", "mh", "--out", str(tmp_path)])
     assert "risk difference −0.0033 95% CI [−0.0039, −0.0027]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--bogus"], ["-platform", "offscreen", "--bogus"]])
+def test_an_unknown_option_is_refused_rather_than_opening_the_window(capsys, words) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("metadesk: There is no option '--bogus'.")
+    assert "\n" not in said
+
+
+def test_options_of_qt_and_their_values_are_neither_unknown_nor_files() -> None:
+    from metadesk.gui.app import _own_words
+
+    words = ["-platform", "offscreen", "-style=fusion", "--reverse", "trials.xlsx"]
+    assert _own_words(words) == ["trials.xlsx"]
