@@ -62,6 +62,8 @@ class Cursor(QObject):
         self._kept = (0, 1)
         model.modelAboutToBeReset.connect(self._keep)
         model.modelReset.connect(self._restore)
+        model.reshaping.connect(self._keep)
+        model.reshaped.connect(self._follow)
 
     # ------------------------------------------------------------------ where
     @property
@@ -212,6 +214,15 @@ class Cursor(QObject):
         self.position = (current.row(), current.column())
         if current.isValid():
             self.moved.emit()
+
+    def _follow(self) -> None:
+        """Rows or columns shifted under the cursor: a cell that went leaves its place selected."""
+        current = self.selection.currentIndex()
+        if not current.isValid():
+            return
+        self.position = (current.row(), current.column())
+        if not self.parts():
+            self.go(*self._kept)
 
     def _keep(self) -> None:
         self._kept = self.position

@@ -73,6 +73,8 @@ class SheetModel(QAbstractTableModel):
     """Cells of the session's table, one tick column before and the effect columns behind."""
 
     columns_changed = Signal()
+    reshaping = Signal()
+    reshaped = Signal()  # rows or columns came or went, and the new table is held
     tick_requested = Signal(int, bool)
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
@@ -378,9 +380,13 @@ class SheetModel(QAbstractTableModel):
             self.endResetModel()
             self.opening = False
         elif rows is not None:
+            self.reshaping.emit()
             self._shift_rows(rows, new)
+            self.reshaped.emit()
         elif columns is not None:
+            self.reshaping.emit()
             self._shift_columns(columns, new)
+            self.reshaped.emit()
         else:
             self._hold(new)
             self._announce_cells(old, new)

@@ -260,6 +260,34 @@ def test_rows_and_columns_are_inserted_and_deleted_at_the_selection(qtbot, pane,
     assert session.table == before
 
 
+@pytest.mark.parametrize("insert", ["insert_rows", "insert_columns"])
+def test_taking_an_insertion_back_leaves_a_cell_to_paste_into_and_to_clear(
+    qtbot, pane, session, own_clipboard, insert
+):
+    pane.cursor_.go(2, 3)
+    getattr(pane.hands, insert)()
+    session.undo_stack.undo()
+    assert here(pane) == (2, 3)
+    own_clipboard.setText("77")
+    press(qtbot, pane, Key.Key_V, CTRL)
+    assert session.table.cell(2, 2) == 77
+    press(qtbot, pane, Key.Key_Delete)
+    assert session.table.cell(2, 2) is None
+
+
+def test_the_current_cell_is_selected_after_every_insertion_deletion_undo_and_redo(pane, session):
+    hands, stack = pane.hands, session.undo_stack
+    for change in (
+        hands.insert_rows, hands.insert_columns, hands.delete_rows, hands.delete_columns
+    ):  # fmt: skip
+        pane.cursor_.go(2, 3)
+        for step in (change, stack.undo, stack.redo, stack.undo):
+            step()
+            current = pane.cursor_.selection.currentIndex()
+            assert here(pane) == (current.row(), current.column())
+            assert pane.cursor_.selection.isSelected(current)
+
+
 def test_sorting_moves_whole_rows_and_can_be_taken_back(pane, session):
     before = session.table
     pane.hands.sort(2, descending=True)
