@@ -88,12 +88,18 @@ def test_the_menu_of_a_study_leaves_it_out_with_a_reason(opened, qtbot):
     assert opened.session.result.main.k == 5
 
 
+def _top(window, widget):
+    return widget.mapTo(window.setup.widget(), widget.rect().topLeft()).y()
+
+
 def test_choosing_the_fixed_effect_is_cautioned_and_can_be_undone(opened, qtbot):
     opened.setup.findChild(QWidget, "model-fixed").click()
     settle(opened, qtbot)
     assert opened.session.result.main.family == "fixed"
     caution = opened.setup.findChild(QWidget, "modelCaution")
     assert [note.severity for note in caution.notes] == ["strong"]
+    chosen, other = (opened.setup.findChild(QWidget, f"model-{key}") for key in ("fixed", "mh"))
+    assert _top(opened, chosen) < _top(opened, caution) < _top(opened, other)
     opened.actions_["undo"].trigger()
     settle(opened, qtbot)
     assert opened.setup.findChild(QWidget, "model-random").isChecked()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QLabel, QRadioButton, QVBoxLayout, QWidget
 
+from metadesk.document import Note
 from metadesk.gui.forms import Section
+from metadesk.gui.results.notes import NoteList
 from metadesk.gui.session import Session
 from metadesk.gui.theme import set_role
 
@@ -34,6 +37,7 @@ class FamiliesBox(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
+        self._caution = NoteList("modelCaution", self)
         self._fill()
         session.spec_changed.connect(self.refresh)
         session.prepared_changed.connect(self.refresh)
@@ -47,6 +51,10 @@ class FamiliesBox(QWidget):
     def reason(self, model: str) -> str:
         """What stands under the button: why it is greyed, or what the chosen model does."""
         return self._words[model].text()
+
+    def show_cautions(self, notes: Sequence[Note]) -> None:
+        """Show what speaks against the chosen model right under its button."""
+        self._caution.show_notes(notes)
 
     def refresh(self) -> None:
         """Show which models the data can carry now, and the one that is chosen."""
@@ -69,6 +77,11 @@ class FamiliesBox(QWidget):
             radio.setAccessibleDescription(lacking or entry.sentence)
             words.setText(lacking or (entry.sentence if chosen else ""))
             words.setVisible(bool(lacking) or chosen)
+            if chosen:
+                column = self._more.column if entry.advanced else self._column
+                for held in (self._column, self._more.column):
+                    held.removeWidget(self._caution)  # else its old place counts in the new one
+                column.insertWidget(column.indexOf(words) + 1, self._caution)
             if chosen and entry.advanced:
                 self._more.open()
 

@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
 from metadesk.analysis.presets import PRESETS
 from metadesk.document import Note
 from metadesk.gui.forms import OptionsForm, QuietCombo, QuietDoubleSpin, tab_after
-from metadesk.gui.results.notes import NoteList
 from metadesk.gui.session import Session
 from metadesk.gui.setup.families_box import FamiliesBox
 from metadesk.gui.theme import set_role
@@ -38,8 +37,6 @@ class ModelBox(QWidget):
         self.families = FamiliesBox(session, self)
         self.families.chosen.connect(self._choose)
         self._column.addWidget(self.families)
-        self._caution = NoteList("modelCaution", self)
-        self._column.addWidget(self._caution)
         self._column.addSpacing(8)
         self.preset = self._add_preset()
         self._preset_words = QLabel(self)
@@ -58,7 +55,7 @@ class ModelBox(QWidget):
 
     def show_cautions(self, notes: Sequence[Note]) -> None:
         """Show what speaks against the chosen model right under the choice."""
-        self._caution.show_notes(notes)
+        self.families.show_cautions(notes)
 
     def refresh(self) -> None:
         """Show what the request says."""
